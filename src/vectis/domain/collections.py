@@ -1,0 +1,28 @@
+"""A collection as the control store keeps it. Its points live in an engine."""
+
+from datetime import datetime
+
+import msgspec
+
+from vectis.domain.profiles import CollectionProfile
+
+
+class Bm25Fit(msgspec.Struct, frozen=True):
+    """The corpus statistics behind the stored BM25 vectors.
+
+    `avg_len` is the average chunk length, in tokens after stop words, that the stored vectors were made with; `tokens` and
+    `chunks` are what has been seen since, so that drift shows.
+    """
+
+    avg_len: float
+    tokens: int = 0
+    chunks: int = 0
+
+
+class Collection(msgspec.Struct, frozen=True):
+    """A named physical set of points with one schema."""
+
+    name: str
+    profile: CollectionProfile
+    created_at: datetime
+    bm25: Bm25Fit | None = None

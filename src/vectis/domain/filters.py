@@ -1,0 +1,195 @@
+"""Filters as the caller writes them: must, should, must_not over payload conditions, in Qdrant's JSON shape.
+
+Decoding refuses unknown keys; `check` refuses what decodes but makes no sense. Translating to an engine is an adapter's.
+"""
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from vectis.domain.errors import InvalidFilter
+from vectis.domain.points import PointId
+
+DEPTH_MAX = 8
+CONDITIONS_MAX = 512
+VALUES_MAX = 10_000
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    pass
+
+
+class Match(_Part):
+    """Exactly one of: `value` equals, `any` one of, `except` none of, `text` all words."""
+
+    value: str | int | bool | None = None
+    any: list[str | int] | None = None
+    except_: list[str | int] | None = msgspec.field(default=None, name="except")
+    text: str | None = None
+
+
+class Range(_Part):
+    """Bounds of a number, or of an RFC 3339 date-time when they are strings."""
+
+    gt: float | str | None = None
+    gte: float | str | None = None
+    lt: float | str | None = None
+    lte: float | str | None = None
+
+
+class GeoPoint(_Part):
+    """Degrees."""
+
+    lon: float
+    lat: float
+
+
+class GeoRadius(_Part):
+    """Within `radius` metres of `center`."""
+
+    center: GeoPoint
+    radius: float
+
+
+class GeoBoundingBox(_Part):
+    """Inside the rectangle."""
+
+    top_left: GeoPoint
+    bottom_right: GeoPoint
+
+
+class ValuesCount(_Part):
+    """Bounds of how many values a payload key holds."""
+
+    gt: int | None = None
+    gte: int | None = None
+    lt: int | None = None
+    lte: int | None = None
+
+
+class PayloadKey(_Part):
+    """Names a payload key."""
+
+    key: str
+
+
+class Nested(_Part):
+    """The filter must hold for one and the same element of the array at `key`."""
+
+    key: str
+    filter: "Filter"
+
+
+class Condition(_Part):
+    """Exactly one condition: `key` with one of the key conditions, or one of the conditions that stand alone."""
+
+    key: str | None = None
+    match: Match | None = None
+    range: Range | None = None
+    geo_radius: GeoRadius | None = None
+    geo_bounding_box: GeoBoundingBox | None = None
+    values_count: ValuesCount | None = None
+    is_empty: PayloadKey | None = None
+    is_null: PayloadKey | None = None
+    has_id: list[PointId] | None = None
+    nested: Nested | None = None
+    must: list["Condition"] | None = None
+    should: list["Condition"] | None = None
+    must_not: list["Condition"] | None = None
+
+
+class Filter(_Part):
+    """All of `must`, at least one of `should` (when given), none of `must_not`."""
+
+    must: list[Condition] | None = None
+    should: list[Condition] | None = None
+    must_not: list[Condition] | None = None
+
+
+_KEY_CONDITIONS = ("match", "range", "geo_radius", "geo_bounding_box", "values_count")
+_LONE_CONDITIONS = ("is_empty", "is_null", "has_id", "nested")
+_CLAUSES = ("must", "should", "must_not")
+
+
+def check(filter: Filter, *, at: str = "filter") -> None:
+    """Raise InvalidFilter, naming the place, when a condition is empty, ambiguous, too deep or too large."""
+    total = _check_clauses(filter, at, 1)
+    if total > CONDITIONS_MAX:
+        raise InvalidFilter(f"{at}: {total} conditions, the maximum is {CONDITIONS_MAX}", at=at, maximum=CONDITIONS_MAX)
+
+
+def equals(key: str, value: str | int | bool) -> Condition:
+    """The condition that `key` holds `value`."""
+    return Condition(key=key, match=Match(value=value))
+
+
+def any_of(key: str, values: list[str | int]) -> Condition:
+    """The condition that `key` holds one of `values`."""
+    return Condition(key=key, match=Match(any=values))
+
+
+def _check_clauses(node: Filter | Condition, at: str, depth: int) -> int:
+    if depth > DEPTH_MAX:
+        raise InvalidFilter(f"{at}: nested deeper than {DEPTH_MAX}", at=at, maximum=DEPTH_MAX)
+    count = 0
+    for clause in _CLAUSES:
+        for i, condition in enumerate(getattr(node, clause) or ()):
+            count += 1 + _check_condition(condition, f"{at}.{clause}[{i}]", depth)
+    return count
+
+
+def _check_condition(condition: Condition, at: str, depth: int) -> int:
+    present = [k for k in (*_KEY_CONDITIONS, *_LONE_CONDITIONS) if getattr(condition, k) is not None]
+    clauses = [k for k in _CLAUSES if getattr(condition, k) is not None]
+    if len(present) + bool(clauses) != 1:
+        found = ", ".join(present + clauses) or "none"
+        raise InvalidFilter(f"{at}: a condition holds exactly one kind of test, found {found}", at=at)
+    kind = (present or clauses)[0]
+    needs_key = kind in _KEY_CONDITIONS
+    if needs_key != (condition.key is not None):
+        raise InvalidFilter(f"{at}: `{kind}` {'needs a' if needs_key else 'takes no'} `key` beside it", at=at)
+    if clauses:
+        return _check_clauses(condition, at, depth + 1)
+    if condition.nested is not None:
+        return _check_clauses(condition.nested.filter, f"{at}.nested.filter", depth + 1)
+    if condition.match is not None:
+        _check_match(condition.match, f"{at}.match")
+    if condition.range is not None:
+        _check_range(condition.range, f"{at}.range")
+    if condition.values_count is not None:
+        _check_bounds(condition.values_count, f"{at}.values_count")
+    return 0
+
+
+def _check_match(match: Match, at: str) -> None:
+    present = [k for k in ("value", "any", "except_", "text") if getattr(match, k) is not None]
+    if len(present) != 1:
+        raise InvalidFilter(f"{at}: give exactly one of value, any, except, text", at=at)
+    values = match.any if match.any is not None else match.except_
+    if values is not None:
+        if len(values) > VALUES_MAX:
+            raise InvalidFilter(f"{at}: {len(values)} values, the maximum is {VALUES_MAX}", at=at, maximum=VALUES_MAX)
+        if len({type(v) for v in values}) > 1:
+            raise InvalidFilter(f"{at}: values are all strings or all integers", at=at)
+
+
+def _check_range(bounds: Range, at: str) -> None:
+    given = _check_bounds(bounds, at)
+    if len({isinstance(v, str) for v in given.values()}) > 1:
+        raise InvalidFilter(f"{at}: bounds are all numbers or all date-times", at=at)
+    for name, value in given.items():
+        if isinstance(value, str):
+            try:
+                datetime.fromisoformat(value)
+            except ValueError:
+                raise InvalidFilter(
+                    f"{at}.{name}: not an RFC 3339 date-time: {value[:40]!r}", at=f"{at}.{name}"
+                ) from None
+
+
+def _check_bounds(bounds: Range | ValuesCount, at: str) -> dict[str, Any]:
+    given = {k: v for k in ("gt", "gte", "lt", "lte") if (v := getattr(bounds, k)) is not None}
+    if not given:
+        raise InvalidFilter(f"{at}: give at least one of gt, gte, lt, lte", at=at)
+    return given

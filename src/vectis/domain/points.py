@@ -1,0 +1,80 @@
+"""Points and what an engine gives back. Checks that need a collection's schema live in schema.py."""
+
+from array import array
+from math import isfinite
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from vectis.domain.errors import InvalidVector
+
+PointId = int | str
+"""An unsigned 64-bit integer or the canonical text of a UUID."""
+
+if TYPE_CHECKING:
+    Dense = array[float]
+else:
+    Dense = array  # not subscriptable before Python 3.12
+"""A dense vector: `array('f')`, float32, shape (dimension,)."""
+
+Payload = dict[str, Any]
+"""JSON attributes of a point."""
+
+
+class SparseVector(msgspec.Struct, frozen=True):
+    """Non-zero positions and their weights, both of shape (terms,), positions unique."""
+
+    indices: list[int]
+    values: list[float]
+
+
+Vector = Dense | SparseVector
+Vectors = dict[str, Vector]
+
+
+class Point(msgspec.Struct, frozen=True):
+    """One record: id, named vectors, payload."""
+
+    id: PointId
+    vectors: Vectors
+    payload: Payload = {}
+
+
+class ScoredPoint(msgspec.Struct, frozen=True):
+    """A point with the engine's score for one query; payload and vectors only when asked for."""
+
+    id: PointId
+    score: float
+    payload: Payload | None = None
+    vectors: Vectors | None = None
+
+
+class Record(msgspec.Struct, frozen=True):
+    """A stored point as read back; payload and vectors only when asked for."""
+
+    id: PointId
+    payload: Payload | None = None
+    vectors: Vectors | None = None
+
+
+class Page(msgspec.Struct, frozen=True):
+    """Records in id order; `next_offset` is the id that the next page begins with, None at the end."""
+
+    points: list[Record]
+    next_offset: PointId | None = None
+
+
+def dense(values: list[float] | bytes, *, field: str = "vector") -> Dense:
+    """A dense vector from numbers or from raw little-endian float32.
+
+    Raises InvalidVector when bytes do not divide by four, or when a value is NaN or infinite in float32.
+    """
+    try:
+        vector = array("f", values)
+    except ValueError:
+        raise InvalidVector(
+            f"{field}: raw vectors are float32, so their length in bytes divides by 4", field=field
+        ) from None
+    if not isfinite(sum(vector)):
+        raise InvalidVector(f"{field}: every value must be a finite float32 number (no NaN, no infinity)", field=field)
+    return vector

@@ -1,0 +1,143 @@
+"""The control store: what must be remembered besides points. Every method is one transaction, durable on return.
+
+Every method may raise StoreUnavailable, or DiskFull when it writes.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from vectis.domain.collections import Bm25Fit, Collection
+from vectis.domain.documents import Document
+from vectis.domain.jobs import Job
+from vectis.domain.routes import Route, RouteTable, Target
+
+
+class StoredDocument(msgspec.Struct, frozen=True):
+    """A kept document and where its indexing stands.
+
+    `revision` grows with each accepted change; it is searchable as sent once `indexed_revision` equals it. `content_hash`
+    covers everything sent; `pipeline` is the fingerprint of how it was cut and embedded. `deleted` documents wait for the
+    worker to remove their chunks.
+    """
+
+    document: Document
+    revision: int
+    content_hash: str
+    updated_at: datetime
+    indexed_revision: int = 0
+    pipeline: str = ""
+    chunks: int = 0
+    deleted: bool = False
+    error: str | None = None
+
+
+class DocumentPage(msgspec.Struct, frozen=True):
+    """Documents in order of their ids; `next_offset` is the id that the next page begins with."""
+
+    documents: list[StoredDocument]
+    next_offset: str | None = None
+
+
+class CollectionStore(Protocol):
+    """Collections and routes."""
+
+    async def add_collection(self, collection: Collection) -> None:
+        """CollectionExists when a collection or alias has the name."""
+        ...
+
+    async def remove_collection(self, name: str) -> bool:
+        """Remove it with its documents; False when absent."""
+        ...
+
+    async def collection(self, name: str) -> Collection | None:
+        """None on absence; aliases are not resolved."""
+        ...
+
+    async def collections(self) -> list[Collection]:
+        """All, by name."""
+        ...
+
+    async def set_bm25(self, name: str, fit: Bm25Fit) -> None:
+        """Replace the corpus statistics. CollectionNotFound on absence."""
+        ...
+
+    async def routes(self) -> RouteTable:
+        """All routes."""
+        ...
+
+    async def set_route(self, alias: str, targets: Sequence[Target], *, salt: str = "") -> Route:
+        """Create or replace the route of `alias` in one step and give back its new version.
+
+        CollectionNotFound when a target does not exist; CollectionExists when `alias` is a collection's name.
+        """
+        ...
+
+    async def remove_route(self, alias: str) -> bool:
+        """False when absent."""
+        ...
+
+
+class DocumentStore(Protocol):
+    """Kept documents. Writers say which job will index them, recorded in the same transaction."""
+
+    async def put_documents(
+        self, collection: str, documents: Sequence[Document], job: Job, now: datetime
+    ) -> list[StoredDocument]:
+        """Keep new and changed documents and record `job`; CollectionNotFound. Unchanged content keeps its revision."""
+        ...
+
+    async def mark_deleted(self, collection: str, ids: Sequence[str], job: Job, now: datetime) -> int:
+        """Mark existing documents deleted under a new revision and record `job`; returns how many existed."""
+        ...
+
+    async def documents(self, collection: str, ids: Sequence[str]) -> list[StoredDocument]:
+        """Those that exist, deleted ones included, in the order of `ids`."""
+        ...
+
+    async def list_documents(
+        self, collection: str, *, limit: int, offset: str | None = None, source: str | None = None
+    ) -> DocumentPage:
+        """Documents that are not deleted, by id, optionally of one source."""
+        ...
+
+    async def finish_documents(self, collection: str, finished: Sequence[StoredDocument]) -> None:
+        """Write back indexed_revision, pipeline, chunks and error of documents whose revision still is the one given.
+
+        Rows whose `deleted` is set and whose revision still matches are removed for good.
+        """
+        ...
+
+
+class JobLedger(Protocol):
+    """Jobs as recorded; the queue runs them. A job that is recorded will run, also when the recorder died at once."""
+
+    async def record_job(self, job: Job) -> None:
+        """Idempotent by id."""
+        ...
+
+    async def job(self, job_id: str) -> Job | None:
+        """None on absence."""
+        ...
+
+    async def jobs(self, *, limit: int, kind: str | None = None) -> list[Job]:
+        """Newest first."""
+        ...
+
+    async def unfinished_jobs(self, *, limit: int) -> list[Job]:
+        """Pending and running ones, oldest first."""
+        ...
+
+    async def update_job(self, job: Job) -> None:
+        """Write state, progress, attempt, error and finished_at. JobNotFound on absence."""
+        ...
+
+
+class ControlStore(CollectionStore, DocumentStore, JobLedger, Protocol):
+    """All of it, as wiring hands it round; a feature asks for the part it needs."""
+
+    async def ping(self) -> None:
+        """Return when the store answers."""
+        ...

@@ -1,0 +1,56 @@
+"""Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
+
+import msgspec
+
+from vectis.domain.queries import Fusion, Rrf
+from vectis.domain.schema import CollectionSchema
+
+DENSE = "dense"
+SPARSE = "sparse"
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class EmbeddingProfile(_Part):
+    """What makes two dense vectors comparable: equal profiles, comparable vectors.
+
+    `revision` is the checksum or version of the weights; `max_tokens` is where the model truncates.
+    """
+
+    model: str
+    revision: str
+    dimension: int
+    max_tokens: int
+    query_prefix: str = ""
+    document_prefix: str = ""
+
+
+class Chunking(_Part):
+    """How documents are cut: `target` and `overlap` in tokens of the embedder."""
+
+    target: int = 200
+    overlap: int = 20
+
+
+class SearchSettings(_Part):
+    """How a collection is searched when the query does not say otherwise. Prefetch limits count chunks."""
+
+    limit: int = 10
+    prefetch_dense: int = 100
+    prefetch_sparse: int = 50
+    hnsw_ef: int = 128
+    rescore: bool = True
+    oversampling: float = 2.0
+    fusion: Fusion = Rrf()
+
+
+class CollectionProfile(_Part):
+    """A named recipe. `embedding` None: the collection holds the caller's own vectors and takes no documents."""
+
+    name: str
+    schema: CollectionSchema
+    embedding: EmbeddingProfile | None = None
+    chunking: Chunking = Chunking()
+    search: SearchSettings = SearchSettings()

@@ -1,0 +1,62 @@
+"""What an engine is asked: one or more prefetches, a fusion when there are several. Built by search, run by an engine."""
+
+import msgspec
+
+from vectis.domain.filters import Filter
+from vectis.domain.points import Dense, SparseVector
+
+Selector = bool | list[str]
+"""True for all, False for none, or the payload keys (or vector names) wanted."""
+
+
+class SearchParams(msgspec.Struct, frozen=True, omit_defaults=True):
+    """How hard the engine looks. `oversampling` and `rescore` matter for quantized vectors only."""
+
+    hnsw_ef: int | None = None
+    exact: bool = False
+    rescore: bool | None = None
+    oversampling: float | None = None
+
+
+class Nearest(msgspec.Struct, frozen=True):
+    """The `limit` points whose vector `using` is nearest to `vector`."""
+
+    vector: Dense | SparseVector
+    using: str
+    limit: int
+    params: SearchParams = SearchParams()
+    score_threshold: float | None = None
+
+
+class Rrf(msgspec.Struct, frozen=True, tag="rrf"):
+    """Reciprocal rank fusion: sum over prefetches of weight / (k + rank), rank from 0 as the engine counts.
+
+    Cormack, Clarke, Buettcher, SIGIR 2009.
+    """
+
+    k: int = 60
+    weights: list[float] | None = None
+
+
+class Dbsf(msgspec.Struct, frozen=True, tag="dbsf"):
+    """Distribution-based score fusion: scores mapped by mean +- 3 sigma of their prefetch, then summed."""
+
+
+Fusion = Rrf | Dbsf
+
+
+class EngineQuery(msgspec.Struct, frozen=True):
+    """One question to an engine.
+
+    One prefetch without fusion is a plain nearest-neighbour query; two or more need a fusion. `filter` holds for every
+    prefetch. `score_threshold` is applied to the final score; `offset` and `limit` cut the final list.
+    """
+
+    prefetches: tuple[Nearest, ...]
+    limit: int
+    offset: int = 0
+    fusion: Fusion | None = None
+    filter: Filter | None = None
+    score_threshold: float | None = None
+    with_payload: Selector = True
+    with_vectors: Selector = False

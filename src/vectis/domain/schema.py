@@ -1,0 +1,140 @@
+"""The schema of a collection: named vectors, index settings, payload indexes, and the checks that need them."""
+
+from enum import StrEnum
+
+import msgspec
+
+from vectis.domain.errors import InvalidName, InvalidVector, WrongDimension
+from vectis.domain.points import SparseVector, Vectors
+
+NAME_MAX = 128
+
+
+class Distance(StrEnum):
+    """How two dense vectors compare; cosine vectors come back normalised."""
+
+    COSINE = "Cosine"
+    DOT = "Dot"
+    EUCLID = "Euclid"
+    MANHATTAN = "Manhattan"
+
+
+class PayloadIndexKind(StrEnum):
+    """What kind of value a payload index holds."""
+
+    KEYWORD = "keyword"
+    INTEGER = "integer"
+    FLOAT = "float"
+    BOOL = "bool"
+    DATETIME = "datetime"
+    GEO = "geo"
+    TEXT = "text"
+    UUID = "uuid"
+
+
+class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    pass
+
+
+class DenseParams(_Part):
+    """One named dense vector of `size` dimensions."""
+
+    size: int = 768
+    distance: Distance = Distance.COSINE
+    on_disk: bool = False
+
+
+class SparseParams(_Part):
+    """One named sparse vector; `idf` weighs terms by their rarity in the collection (BM25)."""
+
+    idf: bool = True
+    on_disk: bool = False
+    full_scan_threshold: int = 5000
+
+
+class HnswParams(_Part):
+    """The HNSW graph: `m` edges a node, `ef_construct` candidates when building; threshold in KB; 0 threads: automatic."""
+
+    m: int = 16
+    ef_construct: int = 200
+    full_scan_threshold: int = 10_000
+    max_indexing_threads: int = 0
+
+
+class ScalarQuantization(_Part):
+    """INT8 copies of the dense vectors, by default kept in memory."""
+
+    quantile: float = 0.99
+    always_ram: bool = True
+
+
+class OptimizerParams(_Part):
+    """When and how segments are built. Sizes and thresholds in KB, as in the engine."""
+
+    deleted_threshold: float = 0.2
+    vacuum_min_vector_number: int = 1000
+    default_segment_number: int = 4
+    max_segment_size: int = 200_000
+    memmap_threshold: int = 50_000
+    indexing_threshold: int = 20_000
+    flush_interval_sec: int = 5
+    max_optimization_threads: int = 0
+
+
+class CollectionSchema(_Part):
+    """All that is needed to create a collection in any engine."""
+
+    dense: dict[str, DenseParams] = {}
+    sparse: dict[str, SparseParams] = {}
+    hnsw: HnswParams = HnswParams()
+    quantization: ScalarQuantization | None = ScalarQuantization()
+    optimizers: OptimizerParams = OptimizerParams()
+    payload_indexes: dict[str, PayloadIndexKind] = {}
+
+
+class CollectionState(msgspec.Struct, frozen=True):
+    """What an engine says of a collection now. `indexed_vectors` counts vectors in an HNSW or sparse index."""
+
+    points: int
+    indexed_vectors: int
+    segments: int
+    payload_indexes: dict[str, PayloadIndexKind]
+    building: bool = False
+
+
+def check_name(name: str, *, what: str = "collection") -> None:
+    """Raise InvalidName unless `name` is 1 to 128 letters, digits, `_`, `-`, beginning with a letter or digit."""
+    allowed = name.isascii() and name.replace("_", "a").replace("-", "a").isalnum() and name[:1] not in "_-"
+    if not allowed or len(name) > NAME_MAX:
+        raise InvalidName(
+            f"{what} name {name[:140]!r} is not allowed: use 1 to {NAME_MAX} of a-z, A-Z, 0-9, _ and -, "
+            "beginning with a letter or digit",
+            name=name[:140],
+        )
+
+
+def check_vectors(schema: CollectionSchema, vectors: Vectors, *, at: str) -> None:
+    """Raise WrongDimension or InvalidVector when `vectors` do not fit `schema`; `at` names the place in the request."""
+    for name, vector in vectors.items():
+        if isinstance(vector, SparseVector):
+            if name not in schema.sparse:
+                raise InvalidVector(f"{at}.{name}: {_known(schema)}", at=at, vector=name)
+            if len(vector.indices) != len(vector.values):
+                raise InvalidVector(f"{at}.{name}: indices and values differ in length", at=at, vector=name)
+            if len(set(vector.indices)) != len(vector.indices):
+                raise InvalidVector(f"{at}.{name}: an index stands twice", at=at, vector=name)
+            continue
+        params = schema.dense.get(name)
+        if params is None:
+            raise InvalidVector(f"{at}.{name}: {_known(schema)}", at=at, vector=name)
+        if len(vector) != params.size:
+            raise WrongDimension(
+                f"{at}.{name}: the vector has {len(vector)} dimensions, the collection has {params.size}",
+                at=at, vector=name, given=len(vector), expected=params.size,
+            )  # fmt: skip
+
+
+def _known(schema: CollectionSchema) -> str:
+    dense = ", ".join(f"{name} (dense, {p.size})" for name, p in schema.dense.items())
+    sparse = ", ".join(f"{name} (sparse)" for name in schema.sparse)
+    return f"the collection has no such vector; it has {'; '.join(filter(None, (dense, sparse))) or 'none'}"
