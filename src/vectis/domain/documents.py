@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from vectis.domain.shapes import Shape
+
 
 class TextFormat(StrEnum):
     """How the text of a document is written."""
@@ -15,7 +17,7 @@ class TextFormat(StrEnum):
     TEXT = "text"
 
 
-class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class Document(Shape, frozen=True, omit_defaults=True):
     """What a user sends. `id` is the user's own and unique in the collection; `source` groups documents that came together."""
 
     id: str

@@ -10,17 +10,14 @@ import msgspec
 
 from vectis.domain.errors import InvalidFilter
 from vectis.domain.points import PointId
+from vectis.domain.shapes import Shape
 
 DEPTH_MAX = 8
 CONDITIONS_MAX = 512
 VALUES_MAX = 10_000
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    pass
-
-
-class Match(_Part):
+class Match(Shape, frozen=True, omit_defaults=True):
     """Exactly one of: `value` equals, `any` one of, `except` none of, `text` all words."""
 
     value: str | int | bool | None = None
@@ -29,7 +26,7 @@ class Match(_Part):
     text: str | None = None
 
 
-class Range(_Part):
+class Range(Shape, frozen=True, omit_defaults=True):
     """Bounds of a number, or of an RFC 3339 date-time when they are strings."""
 
     gt: float | str | None = None
@@ -38,28 +35,28 @@ class Range(_Part):
     lte: float | str | None = None
 
 
-class GeoPoint(_Part):
+class GeoPoint(Shape, frozen=True, omit_defaults=True):
     """Degrees."""
 
     lon: float
     lat: float
 
 
-class GeoRadius(_Part):
+class GeoRadius(Shape, frozen=True, omit_defaults=True):
     """Within `radius` metres of `center`."""
 
     center: GeoPoint
     radius: float
 
 
-class GeoBoundingBox(_Part):
+class GeoBoundingBox(Shape, frozen=True, omit_defaults=True):
     """Inside the rectangle."""
 
     top_left: GeoPoint
     bottom_right: GeoPoint
 
 
-class ValuesCount(_Part):
+class ValuesCount(Shape, frozen=True, omit_defaults=True):
     """Bounds of how many values a payload key holds."""
 
     gt: int | None = None
@@ -68,20 +65,20 @@ class ValuesCount(_Part):
     lte: int | None = None
 
 
-class PayloadKey(_Part):
+class PayloadKey(Shape, frozen=True, omit_defaults=True):
     """Names a payload key."""
 
     key: str
 
 
-class Nested(_Part):
+class Nested(Shape, frozen=True, omit_defaults=True):
     """The filter must hold for one and the same element of the array at `key`."""
 
     key: str
     filter: "Filter"
 
 
-class Condition(_Part):
+class Condition(Shape, frozen=True, omit_defaults=True):
     """Exactly one condition: `key` with one of the key conditions, or one of the conditions that stand alone."""
 
     key: str | None = None
@@ -99,7 +96,7 @@ class Condition(_Part):
     must_not: list["Condition"] | None = None
 
 
-class Filter(_Part):
+class Filter(Shape, frozen=True, omit_defaults=True):
     """All of `must`, at least one of `should` (when given), none of `must_not`."""
 
     must: list[Condition] | None = None

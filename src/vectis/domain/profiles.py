@@ -1,19 +1,14 @@
 """Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
 
-import msgspec
-
 from vectis.domain.queries import Fusion, Rrf
 from vectis.domain.schema import CollectionSchema
+from vectis.domain.shapes import Shape
 
 DENSE = "dense"
 SPARSE = "sparse"
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class EmbeddingProfile(_Part):
+class EmbeddingProfile(Shape, frozen=True):
     """What makes two dense vectors comparable: equal profiles, comparable vectors.
 
     `revision` is the checksum or version of the weights; `max_tokens` is where the model truncates.
@@ -27,14 +22,14 @@ class EmbeddingProfile(_Part):
     document_prefix: str = ""
 
 
-class Chunking(_Part):
+class Chunking(Shape, frozen=True):
     """How documents are cut: `target` and `overlap` in tokens of the embedder."""
 
     target: int = 200
     overlap: int = 20
 
 
-class SearchSettings(_Part):
+class SearchSettings(Shape, frozen=True):
     """How a collection is searched when the query does not say otherwise. Prefetch limits count chunks."""
 
     limit: int = 10
@@ -46,7 +41,7 @@ class SearchSettings(_Part):
     fusion: Fusion = Rrf()
 
 
-class CollectionProfile(_Part):
+class CollectionProfile(Shape, frozen=True):
     """A named recipe. `embedding` None: the collection holds the caller's own vectors and takes no documents."""
 
     name: str

@@ -4,8 +4,10 @@ from hashlib import md5
 
 import msgspec
 
+from vectis.domain.shapes import Shape
 
-class Target(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+
+class Target(Shape, frozen=True):
     """One collection in a route. `weight_percent` has two decimals at most."""
 
     collection: str

@@ -6,6 +6,7 @@ import msgspec
 
 from vectis.domain.errors import InvalidName, InvalidVector, WrongDimension
 from vectis.domain.points import SparseVector, Vectors
+from vectis.domain.shapes import Shape
 
 NAME_MAX = 128
 
@@ -32,11 +33,7 @@ class PayloadIndexKind(StrEnum):
     UUID = "uuid"
 
 
-class _Part(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    pass
-
-
-class DenseParams(_Part):
+class DenseParams(Shape, frozen=True):
     """One named dense vector of `size` dimensions."""
 
     size: int = 768
@@ -44,7 +41,7 @@ class DenseParams(_Part):
     on_disk: bool = False
 
 
-class SparseParams(_Part):
+class SparseParams(Shape, frozen=True):
     """One named sparse vector; `idf` weighs terms by their rarity in the collection (BM25)."""
 
     idf: bool = True
@@ -52,7 +49,7 @@ class SparseParams(_Part):
     full_scan_threshold: int = 5000
 
 
-class HnswParams(_Part):
+class HnswParams(Shape, frozen=True):
     """The HNSW graph: `m` edges a node, `ef_construct` candidates when building; threshold in KB; 0 threads: automatic."""
 
     m: int = 16
@@ -61,14 +58,14 @@ class HnswParams(_Part):
     max_indexing_threads: int = 0
 
 
-class ScalarQuantization(_Part):
+class ScalarQuantization(Shape, frozen=True):
     """INT8 copies of the dense vectors, by default kept in memory."""
 
     quantile: float = 0.99
     always_ram: bool = True
 
 
-class OptimizerParams(_Part):
+class OptimizerParams(Shape, frozen=True):
     """When and how segments are built. Sizes and thresholds in KB, as in the engine."""
 
     deleted_threshold: float = 0.2
@@ -81,7 +78,7 @@ class OptimizerParams(_Part):
     max_optimization_threads: int = 0
 
 
-class CollectionSchema(_Part):
+class CollectionSchema(Shape, frozen=True):
     """All that is needed to create a collection in any engine."""
 
     dense: dict[str, DenseParams] = {}
