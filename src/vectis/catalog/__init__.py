@@ -1,0 +1,1 @@
+"""Collections, aliases, profiles and payload indexes: what exists and how it is made."""

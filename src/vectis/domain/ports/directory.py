@@ -1,0 +1,26 @@
+"""Finding a collection by the name that a caller used, on the path of every query."""
+
+from typing import Protocol
+
+import msgspec
+
+from vectis.domain.collections import Collection
+
+
+class Resolved(msgspec.Struct, frozen=True):
+    """The collection behind a name, and the variant it plays in the name's route."""
+
+    collection: Collection
+    variant: str
+
+
+class Directory(Protocol):
+    """Resolves collections and aliases from memory."""
+
+    async def resolve(self, name: str, key: str = "") -> Resolved:
+        """The collection for this name and routing key. CollectionNotFound when neither alias nor collection."""
+        ...
+
+    def forget(self) -> None:
+        """Read the store again before the next answer: called after each own change."""
+        ...

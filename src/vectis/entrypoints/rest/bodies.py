@@ -1,0 +1,190 @@
+"""What callers send: one struct per request body or query string. Mapping to domain types is in the handlers."""
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from vectis.domain.documents import Document
+from vectis.domain.filters import Filter
+from vectis.domain.points import PointId
+from vectis.domain.profiles import Chunking
+from vectis.domain.queries import Selector
+from vectis.domain.schema import (
+    DenseParams,
+    HnswParams,
+    OptimizerParams,
+    PayloadIndexKind,
+    ScalarQuantization,
+    SparseParams,
+)
+from vectis.domain.shapes import Shape
+from vectis.search.requests import Overrides
+
+Floats = list[float] | bytes
+"""A dense vector: numbers, or raw little-endian float32 (binary in MessagePack, base64 in JSON)."""
+
+Limit = Annotated[int, msgspec.Meta(ge=1)]
+Offset = Annotated[int, msgspec.Meta(ge=0)]
+
+
+class SparseBody(Shape, frozen=True):
+    """A sparse vector: positions and weights of equal length."""
+
+    indices: list[Annotated[int, msgspec.Meta(ge=0, le=2**32 - 1)]]
+    values: list[float]
+
+
+class CreateCollection(Shape, frozen=True):
+    """A new collection. Without `vectors`: a document collection of the default profile, or of the named one."""
+
+    name: str
+    profile: str | None = None
+    vectors: dict[str, DenseParams] | None = None
+    sparse_vectors: dict[str, SparseParams] | None = None
+    hnsw: HnswParams | None = None
+    quantization: ScalarQuantization | msgspec.UnsetType | None = msgspec.UNSET
+    optimizers: OptimizerParams | None = None
+    payload_indexes: dict[str, PayloadIndexKind] | None = None
+    chunking: Chunking | None = None
+
+
+class CreateIndex(Shape, frozen=True):
+    """A payload index on `key`."""
+
+    key: str
+    kind: PayloadIndexKind
+
+
+class SetAlias(Shape, frozen=True):
+    """What the alias resolves to."""
+
+    collection: str
+
+
+class PointBody(Shape, frozen=True):
+    """One point. `vector` maps vector names to dense or sparse vectors; a bare list is the vector named `dense`."""
+
+    id: PointId
+    vector: dict[str, Any] | list[float] | bytes
+    payload: dict[str, Any] = {}
+
+
+class PutPoints(Shape, frozen=True):
+    """Points to insert or replace, whole."""
+
+    points: list[PointBody]
+
+
+class DeletePoints(Shape, frozen=True):
+    """Exactly one of `ids` and `filter`."""
+
+    ids: list[PointId] | None = None
+    filter: Filter | None = None
+
+
+class GetPoints(Shape, frozen=True):
+    """Points by id."""
+
+    ids: list[PointId]
+    with_payload: Selector = True
+    with_vectors: Selector = False
+
+
+class ScrollPoints(Shape, frozen=True):
+    """A page of points in id order; `offset` is the `next_offset` of the page before."""
+
+    limit: Limit = 10
+    offset: PointId | None = None
+    filter: Filter | None = None
+    with_payload: Selector = True
+    with_vectors: Selector = False
+
+
+class CountPoints(Shape, frozen=True):
+    """How many points match."""
+
+    filter: Filter | None = None
+
+
+class PutDocuments(Shape, frozen=True):
+    """Documents to keep and index. Each is checked by itself, so one that cannot be read does not stop the others."""
+
+    documents: list[Document]
+
+
+class DeleteDocuments(Shape, frozen=True):
+    """Documents to remove with their chunks."""
+
+    ids: list[str]
+
+
+class SearchBody(Shape, frozen=True):
+    """A question in words."""
+
+    collection: str
+    query: str
+    limit: Limit | None = None
+    offset: Offset = 0
+    mode: Literal["hybrid", "dense", "sparse"] = "hybrid"
+    filter: Filter | None = None
+    score_threshold: float | None = None
+    group: bool = True
+    with_payload: Selector = True
+    with_vectors: Selector = False
+    explain: bool = False
+    settings: Overrides = Overrides()
+
+
+class VectorSearchBody(Shape, frozen=True):
+    """A question as a vector."""
+
+    collection: str
+    query_vector: Floats | SparseBody
+    limit: Limit = 10
+    offset: Offset = 0
+    using: str | None = None
+    filter: Filter | None = None
+    score_threshold: float | None = None
+    with_payload: Selector = True
+    with_vectors: Selector = False
+    hnsw_ef: Annotated[int, msgspec.Meta(ge=1, le=4096)] | None = None
+    exact: bool = False
+    rescore: bool | None = None
+    oversampling: Annotated[float, msgspec.Meta(ge=1.0, le=16.0)] | None = None
+
+
+class VectorSearchBatch(Shape, frozen=True):
+    """Several vector searches, answered in order."""
+
+    searches: list[VectorSearchBody]
+
+
+class WaitQuery(Shape, frozen=True):
+    """`wait=true` answers when the work is done, not when it is recorded."""
+
+    wait: bool = False
+
+
+class DocumentsQuery(Shape, frozen=True):
+    """A page of documents; `offset` is the `next_offset` of the page before."""
+
+    limit: Limit = 100
+    offset: str | None = None
+    source: str | None = None
+
+
+class JobsQuery(Shape, frozen=True):
+    """Jobs, newest first."""
+
+    limit: Limit = 20
+    kind: str | None = None
+
+
+class RawVectorQuery(Shape, frozen=True):
+    """The parts of a vector search beside a raw float32 body."""
+
+    collection: str
+    limit: Limit = 10
+    offset: Offset = 0
+    using: str | None = None
+    with_payload: bool = True

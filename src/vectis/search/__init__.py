@@ -1,0 +1,1 @@
+"""Search: plan (pure) -> run -> assemble (pure). Knows no surface and no engine."""

@@ -1,0 +1,102 @@
+"""What search is asked and what it answers, for every surface."""
+
+from typing import Literal
+
+import msgspec
+
+from vectis.domain.filters import Filter
+from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
+from vectis.domain.profiles import SearchSettings
+from vectis.domain.queries import Fusion, SearchParams, Selector
+from vectis.domain.shapes import Shape
+
+Mode = Literal["hybrid", "dense", "sparse"]
+
+
+class Overrides(Shape, frozen=True, omit_defaults=True):
+    """Search settings for one query; what is not given is the collection profile's."""
+
+    prefetch_dense: int | None = None
+    prefetch_sparse: int | None = None
+    hnsw_ef: int | None = None
+    rescore: bool | None = None
+    oversampling: float | None = None
+    fusion: Fusion | None = None
+
+    def over(self, settings: SearchSettings) -> SearchSettings:
+        """`settings` with the given ones replaced."""
+        given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        return msgspec.structs.replace(settings, **given) if given else settings
+
+
+class TextSearch(msgspec.Struct, frozen=True):
+    """A question in words. `group` joins the chunks of a document into one result; `key` is the routing key."""
+
+    name: str
+    query: str
+    mode: Mode = "hybrid"
+    limit: int | None = None
+    offset: int = 0
+    filter: Filter | None = None
+    score_threshold: float | None = None
+    group: bool = True
+    with_payload: Selector = True
+    with_vectors: Selector = False
+    explain: bool = False
+    overrides: Overrides = Overrides()
+    key: str = ""
+
+
+class VectorSearch(msgspec.Struct, frozen=True):
+    """A question as a vector. `using` None: the collection's only vector of that kind, or the one named dense or sparse."""
+
+    name: str
+    vector: Dense | SparseVector
+    using: str | None = None
+    limit: int = 10
+    offset: int = 0
+    filter: Filter | None = None
+    params: SearchParams | None = None
+    score_threshold: float | None = None
+    with_payload: Selector = True
+    with_vectors: Selector = False
+    key: str = ""
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a point stood in one prefetch; ranks count from 1."""
+
+    rank: int
+    score: float
+
+
+class Reasons(msgspec.Struct, frozen=True):
+    """How a hit got its score. `contributions` add up to the score under RRF and are empty where no fusion took place."""
+
+    places: dict[str, Place]
+    fusion: str
+    contributions: dict[str, float]
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One result. For grouped documents `id` is the document's and `point_id` its best chunk's."""
+
+    id: PointId
+    score: float
+    payload: Payload | None = None
+    vectors: Vectors | None = None
+    point_id: PointId | None = None
+    chunks: int = 0
+    snippet: str | None = None
+    reasons: Reasons | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """Hits, best first. `stages_ms` are the times of embed, engine and assemble."""
+
+    hits: list[Hit]
+    collection: str
+    variant: str
+    took_ms: float
+    degraded: tuple[str, ...] = ()
+    stages_ms: dict[str, float] = {}

@@ -1,0 +1,194 @@
+"""The use cases of search. One engine call per question; one measurement per question, whatever its outcome."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+
+import msgspec
+
+from vectis.domain.collections import Collection
+from vectis.domain.errors import DeadlineExceeded, EmbedderUnavailable, InvalidInput, LimitExceeded, VectisError
+from vectis.domain.measurements import Measurement
+from vectis.domain.points import Dense, PointId, ScoredPoint, SparseVector
+from vectis.domain.ports.clock import Clock
+from vectis.domain.ports.directory import Directory, Resolved
+from vectis.domain.ports.embedder import SparseEncoder
+from vectis.domain.ports.engine import PointReader
+from vectis.domain.ports.measurements import MeasurementLog
+from vectis.domain.profiles import DENSE, SPARSE
+from vectis.domain.queries import EngineQuery
+from vectis.search import assemble, plan
+from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.requests import Answer, Hit, Place, Reasons, TextSearch, VectorSearch
+
+Places = dict[PointId, dict[str, Place]]
+
+
+class SearchService:
+    """Answers questions in words and as vectors."""
+
+    def __init__(
+        self,
+        *,
+        directory: Directory,
+        reader: PointReader,
+        embeddings: QueryEmbeddings,
+        sparse: SparseEncoder,
+        log: MeasurementLog,
+        clock: Clock,
+        limits: plan.SearchLimits,
+    ) -> None:
+        self._directory = directory
+        self._reader = reader
+        self._embeddings = embeddings
+        self._sparse = sparse
+        self._log = log
+        self._clock = clock
+        self._limits = limits
+
+    async def search_text(self, request: TextSearch) -> Answer:
+        """Answer a question in words.
+
+        Raises CollectionNotFound, EmptyQuery, LimitExceeded, InvalidFilter, Unsupported, DeadlineExceeded,
+        EngineUnavailable; EmbedderUnavailable in dense mode only, hybrid then answers from BM25 and says so.
+        """
+        return await self._measured(request.name, request.key, request.mode, lambda to: self._text(request, to))
+
+    async def search_vector(self, request: VectorSearch) -> Answer:
+        """Answer a question given as a vector. Raises as search_text, and InvalidVector or WrongDimension."""
+        return await self._measured(request.name, request.key, "vector", lambda to: self._vector(request, to))
+
+    async def search_vectors(self, requests: Sequence[VectorSearch]) -> list[Answer]:
+        """Answer several vector searches, in order; one that fails fails them all. Raises LimitExceeded beyond the batch size."""
+        if not requests:
+            raise InvalidInput("searches: give at least one", field="searches")
+        if len(requests) > self._limits.batch_max:
+            raise LimitExceeded(
+                f"searches: {len(requests)} in one batch, the maximum is {self._limits.batch_max}",
+                field="searches", given=len(requests), maximum=self._limits.batch_max,
+            )  # fmt: skip
+        return list(await asyncio.gather(*(self.search_vector(request) for request in requests)))
+
+    async def _vector(self, request: VectorSearch, to: Resolved) -> Answer:
+        query = plan.vector_query(request, to.collection, self._limits)
+        started = self._clock.monotonic()
+        points = await self._reader.query(to.collection.name, query)
+        engine_ms = self._since(started)
+        return _answer(to, assemble.plain_hits(points), (), {"engine": engine_ms})
+
+    async def _text(self, request: TextSearch, to: Resolved) -> Answer:
+        text_plan = plan.plan_text(request, to.collection, self._limits)
+        started = self._clock.monotonic()
+        vectors, degraded = await self._query_vectors(request, text_plan, to.collection)
+        embed_ms = self._since(started)
+        if not vectors:  # only stop words were left
+            return _answer(to, [], degraded, {"embed": embed_ms})
+        query = plan.engine_query(request, text_plan, vectors)
+        started = self._clock.monotonic()
+        points, places = await self._ask(to.collection.name, query, explain=request.explain)
+        engine_ms = self._since(started)
+        started = self._clock.monotonic()
+        if text_plan.grouped:
+            hits = assemble.grouped_hits(
+                points, offset=request.offset, limit=text_plan.limit, with_payload=request.with_payload
+            )
+        else:
+            hits = assemble.plain_hits(points)
+        terms = frozenset(self._sparse.encode_query(request.query).indices)
+        finished = [self._finish(hit, terms, query, places) for hit in hits]
+        stages = {"embed": embed_ms, "engine": engine_ms, "assemble": self._since(started)}
+        return _answer(to, finished, degraded, stages)
+
+    async def _query_vectors(
+        self, request: TextSearch, text_plan: plan.TextPlan, collection: Collection
+    ) -> tuple[dict[str, Dense | SparseVector], tuple[str, ...]]:
+        """The vectors that can be made, and what could not. Raises EmbedderUnavailable in dense mode."""
+        vectors: dict[str, Dense | SparseVector] = {}
+        degraded: tuple[str, ...] = ()
+        if SPARSE in text_plan.using:
+            terms = self._sparse.encode_query(request.query)
+            if terms.indices:
+                vectors[SPARSE] = terms
+        if DENSE in text_plan.using:
+            try:
+                vectors[DENSE] = await self._dense_vector(request.query, collection)
+            except EmbedderUnavailable:
+                if request.mode == "dense":
+                    raise
+                degraded = (DENSE,)
+        return vectors, degraded
+
+    async def _dense_vector(self, query: str, collection: Collection) -> Dense:
+        profile = collection.profile.embedding
+        if profile is None or not self._embeddings.fits(profile):
+            made_with = profile.model if profile else "no model"
+            raise EmbedderUnavailable(
+                f"collection {collection.name} was embedded with {made_with}, which is not the embedder of this server; "
+                "ask with mode sparse, or configure that embedder",
+                collection=collection.name,
+            )
+        return await self._embeddings.vector(query)
+
+    async def _ask(self, name: str, query: EngineQuery, *, explain: bool) -> tuple[list[ScoredPoint], Places | None]:
+        if not explain:
+            return await self._reader.query(name, query), None
+        points, *lists = await self._reader.query_batch(name, [query, *plan.prefetch_queries(query)])
+        return points, assemble.places([nearest.using for nearest in query.prefetches], lists)
+
+    def _finish(self, hit: Hit, terms: frozenset[int], query: EngineQuery, places: Places | None) -> Hit:
+        reasons: Reasons | None = None
+        if places is not None:
+            reasons = assemble.reasons(query, places.get(hit.id if hit.point_id is None else hit.point_id, {}))
+        snippet = assemble.with_snippet(hit, terms, self._sparse.term)
+        return msgspec.structs.replace(hit, snippet=snippet, reasons=reasons)
+
+    async def _measured(self, name: str, key: str, mode: str, ask: Callable[[Resolved], Awaitable[Answer]]) -> Answer:
+        """Resolve, ask within the deadline, and write one measurement whatever happens."""
+        started = self._clock.monotonic()
+        to = await self._directory.resolve(name, key)
+        outcome = "ok"
+        answer: Answer | None = None
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                answer = await ask(to)
+                return msgspec.structs.replace(answer, took_ms=self._since(started))
+        except TimeoutError:
+            outcome = DeadlineExceeded.code
+            raise DeadlineExceeded(
+                f"no answer within {self._limits.timeout_s} s; ask again with a smaller limit or prefetch",
+                timeout_s=self._limits.timeout_s,
+            ) from None
+        except VectisError as error:
+            outcome = error.code
+            raise
+        finally:
+            self._log.append(_measurement(name, to, mode, outcome, answer, self._since(started)))
+
+    def _since(self, started: float) -> float:
+        return round((self._clock.monotonic() - started) * 1000, 3)
+
+
+def _measurement(
+    name: str, to: Resolved, mode: str, outcome: str, answer: Answer | None, took_ms: float
+) -> Measurement:
+    return Measurement(
+        name=name,
+        collection=to.collection.name,
+        variant=to.variant,
+        mode=mode,
+        outcome=outcome,
+        results=len(answer.hits) if answer else 0,
+        degraded=answer.degraded if answer else (),
+        took_ms=took_ms,
+        stages_ms=answer.stages_ms if answer else {},
+    )
+
+
+def _answer(to: Resolved, hits: list[Hit], degraded: tuple[str, ...], stages_ms: dict[str, float]) -> Answer:
+    return Answer(
+        hits=hits,
+        collection=to.collection.name,
+        variant=to.variant,
+        took_ms=0.0,
+        degraded=degraded,
+        stages_ms=stages_ms,
+    )
