@@ -1,0 +1,1 @@
+"""Pictures of the control store kept in memory."""

@@ -1,0 +1,1 @@
+"""Running a server: readiness today; diagnostics, capacity and incidents join it here."""

@@ -1,0 +1,150 @@
+"""The use cases of points: upsert, delete, retrieve, scroll, count."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from vectis.domain.collections import Collection
+from vectis.domain.errors import InvalidInput, LimitExceeded, PointNotFound, TooLarge
+from vectis.domain.filters import Filter, check
+from vectis.domain.points import Page, Point, PointId, Record
+from vectis.domain.ports.directory import Directory
+from vectis.domain.ports.engine import PointReader, PointWriter
+from vectis.domain.queries import Selector
+from vectis.domain.schema import check_vectors
+
+ID_MAX = 2**64 - 1
+
+
+class PointLimits(msgspec.Struct, frozen=True):
+    """What one request may carry."""
+
+    points_max: int = 10_000
+    payload_bytes_max: int = 1_048_576
+    page_max: int = 1_000
+
+
+class ReadsAndWrites(PointReader, PointWriter, Protocol):
+    """The two engine ports that points need."""
+
+
+class PointService:
+    """Nothing is written unless every point of the request fits."""
+
+    def __init__(self, *, directory: Directory, engine: ReadsAndWrites, limits: PointLimits) -> None:
+        self._directory = directory
+        self._engine = engine
+        self._limits = limits
+
+    async def upsert(self, name: str, points: Sequence[Point]) -> int:
+        """Insert or replace points; on return they survive a kill.
+
+        Raises CollectionNotFound, InvalidInput, InvalidVector, WrongDimension, LimitExceeded, TooLarge; then nothing changed.
+        """
+        collection = await self._collection(name)
+        self._at_most("points", len(points), self._limits.points_max)
+        for i, point in enumerate(points):
+            self._check(point, collection, f"points[{i}]")
+        if points:
+            await self._engine.upsert(collection.name, points)
+        return len(points)
+
+    async def delete(self, name: str, ids: Sequence[PointId]) -> None:
+        """Remove points by id; absent ones are no error."""
+        collection = await self._collection(name)
+        self._at_most("ids", len(ids), self._limits.points_max)
+        for i, id in enumerate(ids):
+            check_id(id, f"ids[{i}]")
+        await self._engine.delete(collection.name, ids)
+
+    async def delete_matching(self, name: str, filter: Filter) -> None:
+        """Remove every point that matches. An empty filter is refused: it would match everything."""
+        check(filter)
+        if not (filter.must or filter.should or filter.must_not):
+            raise InvalidInput(
+                "filter: an empty filter matches every point; delete the collection instead", field="filter"
+            )
+        await self._engine.delete_matching((await self._collection(name)).name, filter)
+
+    async def get(self, name: str, id: PointId) -> Record:
+        """One point with payload and vectors. Raises PointNotFound."""
+        found = await self.retrieve(name, [id], with_payload=True, with_vectors=True)
+        if not found:
+            raise PointNotFound(f"{name} holds no point {id}", name=name, id=id)
+        return found[0]
+
+    async def retrieve(
+        self, name: str, ids: Sequence[PointId], *, with_payload: Selector, with_vectors: Selector
+    ) -> list[Record]:
+        """The points that exist, in the order of `ids`."""
+        collection = await self._collection(name)
+        self._at_most("ids", len(ids), self._limits.page_max)
+        for i, id in enumerate(ids):
+            check_id(id, f"ids[{i}]")
+        return await self._engine.retrieve(collection.name, ids, with_payload=with_payload, with_vectors=with_vectors)
+
+    async def scroll(
+        self,
+        name: str,
+        *,
+        limit: int,
+        offset: PointId | None,
+        filter: Filter | None,
+        with_payload: Selector,
+        with_vectors: Selector,
+    ) -> Page:
+        """A page of points in id order."""
+        collection = await self._collection(name)
+        self._at_most("limit", limit, self._limits.page_max)
+        if offset is not None:
+            check_id(offset, "offset")
+        if filter is not None:
+            check(filter)
+        return await self._engine.scroll(
+            collection.name,
+            limit=limit,
+            offset=offset,
+            filter=filter,
+            with_payload=with_payload,
+            with_vectors=with_vectors,
+        )
+
+    async def count(self, name: str, filter: Filter | None) -> int:
+        """How many points match, exactly."""
+        if filter is not None:
+            check(filter)
+        return await self._engine.count((await self._collection(name)).name, filter)
+
+    async def _collection(self, name: str) -> Collection:
+        return (await self._directory.resolve(name)).collection
+
+    def _check(self, point: Point, collection: Collection, at: str) -> None:
+        check_id(point.id, f"{at}.id")
+        check_vectors(collection.profile.schema, point.vectors, at=f"{at}.vector")
+        size = len(msgspec.json.encode(point.payload)) if point.payload else 0
+        if size > self._limits.payload_bytes_max:
+            raise TooLarge(
+                f"{at}.payload: {size} bytes, the maximum is {self._limits.payload_bytes_max}",
+                field=f"{at}.payload", maximum=self._limits.payload_bytes_max,
+            )  # fmt: skip
+
+    @staticmethod
+    def _at_most(field: str, given: int, maximum: int) -> None:
+        if given > maximum:
+            raise LimitExceeded(
+                f"{field}: {given}, the maximum is {maximum}; send it in parts", field=field, maximum=maximum
+            )
+
+
+def check_id(id: PointId, at: str) -> None:
+    """Raise InvalidInput unless `id` is an unsigned 64-bit integer or the text of a UUID."""
+    if isinstance(id, int):
+        if not 0 <= id <= ID_MAX:
+            raise InvalidInput(f"{at}: integers are 0 to 2^64 - 1, not {id}", field=at)
+        return
+    try:
+        UUID(id)
+    except ValueError:
+        raise InvalidInput(f"{at}: a point id is an unsigned integer or a UUID, not {id[:40]!r}", field=at) from None
