@@ -1,0 +1,139 @@
+"""Collections and routes in the control store."""
+
+from collections.abc import Sequence
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vectis.adapters.sql.part import StorePart, to_json
+from vectis.adapters.sql.tables import collections, routes
+from vectis.domain.collections import Bm25Fit, Collection
+from vectis.domain.errors import CollectionExists, CollectionNotFound
+from vectis.domain.profiles import CollectionProfile
+from vectis.domain.routes import Route, RouteTable, Target
+
+_NAMES_LOCK = 0x7EC7_0001
+"""The advisory lock under which PostgreSQL serves one change of names at a time, as SQLite does anyway."""
+
+
+class SqlCollections(StorePart):
+    """vectis.domain.ports.control.CollectionStore."""
+
+    async def add_collection(self, collection: Collection) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            taken = await _is_collection(connection, collection.name) or await _is_alias(connection, collection.name)
+            if taken:
+                raise CollectionExists(
+                    f"a collection or alias {collection.name!r} exists already", collection=collection.name
+                )
+            await connection.execute(
+                sa.insert(collections).values(
+                    name=collection.name,
+                    profile=to_json(collection.profile),
+                    bm25=None if collection.bm25 is None else to_json(collection.bm25),
+                    created_at=collection.created_at,
+                    revision=0,
+                )
+            )
+
+    async def remove_collection(self, name: str) -> bool:
+        """See the port."""
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            result = await connection.execute(sa.delete(collections).where(collections.c.name == name))
+            return result.rowcount > 0
+
+    async def collection(self, name: str) -> Collection | None:
+        """See the port."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(collections).where(collections.c.name == name))).one_or_none()
+            return None if row is None else _collection(row)
+
+    async def collections(self) -> list[Collection]:
+        """See the port."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(collections).order_by(collections.c.name))
+            return [_collection(row) for row in rows]
+
+    async def set_bm25(self, name: str, fit: Bm25Fit) -> None:
+        """See the port."""
+        statement = sa.update(collections).where(collections.c.name == name).values(bm25=to_json(fit))
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise _absent(name)
+
+    async def routes(self) -> RouteTable:
+        """See the port."""
+        async with self._database.read() as connection:
+            rows = await connection.execute(sa.select(routes).where(routes.c.targets.is_not(None)))
+            return RouteTable(tuple(_route(row) for row in rows))
+
+    async def set_route(self, alias: str, targets: Sequence[Target], *, salt: str = "") -> Route:
+        """See the port."""
+        statement = self._insert(routes).values(alias=alias, targets=to_json(targets), salt=salt, version=1)
+        statement = statement.on_conflict_do_update(
+            index_elements=[routes.c.alias],
+            set_={
+                "targets": statement.excluded.targets,
+                "salt": statement.excluded.salt,
+                "version": routes.c.version + 1,
+            },
+        ).returning(routes)
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            if await _is_collection(connection, alias):
+                raise CollectionExists(f"{alias!r} is a collection: give the alias another name", collection=alias)
+            for name in dict.fromkeys(target.collection for target in targets):
+                if not await _is_collection(connection, name):
+                    raise _absent(name)
+            return _route((await connection.execute(statement)).one())
+
+    async def remove_route(self, alias: str) -> bool:
+        """See the port."""
+        statement = (
+            sa.update(routes)
+            .where(routes.c.alias == alias, routes.c.targets.is_not(None))
+            .values(targets=None, version=routes.c.version + 1)
+        )
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            return (await connection.execute(statement)).rowcount > 0
+
+    async def _lock_names(self, connection: AsyncConnection) -> None:
+        if not self._database.sqlite:
+            await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NAMES_LOCK)))
+
+
+async def _is_collection(connection: AsyncConnection, name: str) -> bool:
+    found = await connection.scalar(sa.select(collections.c.name).where(collections.c.name == name))
+    return found is not None
+
+
+async def _is_alias(connection: AsyncConnection, name: str) -> bool:
+    statement = sa.select(routes.c.alias).where(routes.c.alias == name, routes.c.targets.is_not(None))
+    return await connection.scalar(statement) is not None
+
+
+def _absent(name: str) -> CollectionNotFound:
+    return CollectionNotFound(f"there is no collection {name!r}", collection=name)
+
+
+def _collection(row: sa.Row[tuple[object, ...]]) -> Collection:
+    return Collection(
+        name=row.name,
+        profile=msgspec.json.decode(row.profile, type=CollectionProfile),
+        created_at=row.created_at,
+        bm25=None if row.bm25 is None else msgspec.json.decode(row.bm25, type=Bm25Fit),
+    )
+
+
+def _route(row: sa.Row[tuple[object, ...]]) -> Route:
+    return Route(
+        alias=row.alias,
+        targets=msgspec.json.decode(row.targets, type=tuple[Target, ...]),
+        salt=row.salt,
+        version=row.version,
+    )

@@ -1,0 +1,120 @@
+"""Connections and transactions: which engine a URL means, how SQLite is tuned. No table is named here."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import AsyncAdaptedQueuePool
+
+from vectis.adapters.sql.errors import DRIVER_ERRORS, translate
+from vectis.domain.errors import InvalidSetting
+
+_BUSY_TIMEOUT_MS = 10_000
+_CONNECT_TIMEOUT_S = 5
+_READERS = 4
+_POOL = 8
+
+_DRIVERS = {
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+
+
+class Database:
+    """Transactions on SQLite or PostgreSQL.
+
+    SQLite has one writer at a time: writes share one connection, so that they wait in order here instead of polling for
+    the file's lock, and begin IMMEDIATE, so that what they read stays true until they commit. Other processes are waited
+    for up to ten seconds. A database in memory is one connection for everything.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = _parse(url)
+        self.sqlite = self.url.get_backend_name() == "sqlite"
+        if not self.sqlite:
+            self._writer = self._reader = _postgres(self.url)
+        elif self.url.database in (None, "", ":memory:"):
+            self._writer = self._reader = _sqlite(self.url, "BEGIN IMMEDIATE", connections=1)
+        else:
+            self._writer = _sqlite(self.url, "BEGIN IMMEDIATE", connections=1)
+            self._reader = _sqlite(self.url, "BEGIN", connections=_READERS)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that only reads."""
+        async with _transaction(self._reader) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that writes: committed and durable when the block ends, undone when it raises."""
+        async with _transaction(self._writer) as connection:
+            yield connection
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._reader.dispose()
+        if self._writer is not self._reader:
+            await self._writer.dispose()
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncGenerator[AsyncConnection]:
+    try:
+        async with engine.begin() as connection:
+            yield connection
+    except DRIVER_ERRORS as error:
+        raise translate(error) from error
+
+
+def _parse(url: str) -> URL:
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername not in _DRIVERS:
+        scheme = url.split(":", 1)[0][:40]
+        raise InvalidSetting(
+            f"database URL: {scheme!r} is not supported; use sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE",
+            scheme=scheme,
+        )
+    return parsed.set(drivername=_DRIVERS[parsed.drivername])
+
+
+def _postgres(url: URL) -> AsyncEngine:
+    return create_async_engine(
+        url, pool_size=_POOL, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
+    )
+
+
+def _sqlite(url: URL, begin: str, *, connections: int) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        poolclass=AsyncAdaptedQueuePool,
+        pool_size=connections,
+        max_overflow=0,
+        # the driver must not begin transactions itself: it would begin DEFERRED ones, and only before a write
+        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_MS / 1000},
+    )
+
+    def tune(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute("PRAGMA foreign_keys = ON")
+        cursor.close()
+
+    def open_transaction(connection: sa.Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    event.listen(engine.sync_engine, "connect", tune)
+    event.listen(engine.sync_engine, "begin", open_transaction)
+    return engine

@@ -1,0 +1,86 @@
+"""The ledger of jobs in the control store."""
+
+import msgspec
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vectis.adapters.sql.part import StorePart, to_json
+from vectis.adapters.sql.tables import jobs
+from vectis.domain.errors import JobNotFound
+from vectis.domain.jobs import Job, JobProgress, JobState
+
+_UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
+
+
+class SqlJobs(StorePart):
+    """vectis.domain.ports.control.JobLedger."""
+
+    async def record_job(self, job: Job) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await self._record(connection, job)
+
+    async def job(self, job_id: str) -> Job | None:
+        """See the port."""
+        async with self._database.read() as connection:
+            row = (await connection.execute(sa.select(jobs).where(jobs.c.id == job_id))).one_or_none()
+            return None if row is None else _job(row)
+
+    async def jobs(self, *, limit: int, kind: str | None = None) -> list[Job]:
+        """See the port."""
+        statement = sa.select(jobs).order_by(jobs.c.sequence.desc()).limit(limit)
+        if kind is not None:
+            statement = statement.where(jobs.c.kind == kind)
+        async with self._database.read() as connection:
+            return [_job(row) for row in await connection.execute(statement)]
+
+    async def unfinished_jobs(self, *, limit: int) -> list[Job]:
+        """See the port."""
+        statement = sa.select(jobs).where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.sequence).limit(limit)
+        async with self._database.read() as connection:
+            return [_job(row) for row in await connection.execute(statement)]
+
+    async def update_job(self, job: Job) -> None:
+        """See the port."""
+        statement = (
+            sa.update(jobs)
+            .where(jobs.c.id == job.id)
+            .values(
+                state=job.state.value,
+                progress=to_json(job.progress),
+                attempt=job.attempt,
+                error=job.error,
+                finished_at=job.finished_at,
+            )
+        )
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).rowcount == 0:
+                raise JobNotFound(f"there is no job {job.id!r}", job=job.id)
+
+    async def _record(self, connection: AsyncConnection, job: Job) -> None:
+        statement = self._insert(jobs).values(
+            id=job.id,
+            kind=job.kind,
+            state=job.state.value,
+            payload=to_json(job.payload),
+            progress=to_json(job.progress),
+            attempt=job.attempt,
+            error=job.error,
+            created_at=job.created_at,
+            finished_at=job.finished_at,
+        )
+        await connection.execute(statement.on_conflict_do_nothing(index_elements=[jobs.c.id]))
+
+
+def _job(row: sa.Row[tuple[object, ...]]) -> Job:
+    return Job(
+        id=row.id,
+        kind=row.kind,
+        state=JobState(row.state),
+        payload=msgspec.json.decode(row.payload),
+        progress=msgspec.json.decode(row.progress, type=JobProgress),
+        attempt=row.attempt,
+        error=row.error,
+        created_at=row.created_at,
+        finished_at=row.finished_at,
+    )

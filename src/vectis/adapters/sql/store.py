@@ -1,0 +1,37 @@
+"""The control store, whole: what wiring opens and features use a part of."""
+
+import sqlalchemy as sa
+
+from vectis.adapters.sql.collections import SqlCollections
+from vectis.adapters.sql.database import Database
+from vectis.adapters.sql.documents import SqlDocuments
+from vectis.adapters.sql.migrate import migrate
+from vectis.domain.errors import VectisError
+
+
+class SqlStore(SqlCollections, SqlDocuments):
+    """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
+
+    async def ping(self) -> None:
+        """See the port."""
+        async with self._database.read() as connection:
+            await connection.execute(sa.select(1))
+
+    async def close(self) -> None:
+        """Close every connection; the store is of no use afterwards."""
+        await self._database.close()
+
+
+async def open_store(url: str) -> SqlStore:
+    """Bring the database's tables up to date and open it.
+
+    `url` is `sqlite:///FILE`, `sqlite:///:memory:` (gone with the process) or `postgresql://USER:PASSWORD@HOST/NAME`.
+    Processes that open one database at the same time migrate it once. InvalidSetting; StoreUnavailable; DiskFull.
+    """
+    database = Database(url)
+    try:
+        await migrate(database)
+    except VectisError:
+        await database.close()
+        raise
+    return SqlStore(database)

@@ -1,0 +1,93 @@
+"""The tables of the control store. Migrations make them; a test holds both equal."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+metadata = sa.MetaData()
+
+Key = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text that orders by code point in both databases."""
+
+Sequence = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+"""A 64-bit number that the database counts up; SQLite counts only what is called INTEGER."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An aware time, kept as UTC. SQLite has no time zones, so there it is kept without one."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """To UTC."""
+        if value is None:
+            return None
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Aware, in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+collections = sa.Table(
+    "collections",
+    metadata,
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("profile", sa.Text, nullable=False),
+    sa.Column("bm25", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+)
+"""`revision` is the last one given to a document, so that a document put again after its removal gets a higher one."""
+
+routes = sa.Table(
+    "routes",
+    metadata,
+    sa.Column("alias", Key, primary_key=True),
+    sa.Column("targets", sa.Text),
+    sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+)
+"""A removed route stays with `targets` NULL, so that its version goes on when the alias comes back."""
+
+documents = sa.Table(
+    "documents",
+    metadata,
+    sa.Column("collection", Key, sa.ForeignKey("collections.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("source", Key, nullable=False),
+    sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("content_hash", sa.Text, nullable=False),
+    sa.Column("updated_at", UtcTime, nullable=False),
+    sa.Column("indexed_revision", sa.BigInteger, nullable=False),
+    sa.Column("pipeline", sa.Text, nullable=False),
+    sa.Column("chunks", sa.BigInteger, nullable=False),
+    sa.Column("deleted", sa.Boolean, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("document", sa.Text, nullable=False),
+    sa.Index("documents_by_source", "collection", "source", "id"),
+)
+
+jobs = sa.Table(
+    "jobs",
+    metadata,
+    sa.Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", Key, nullable=False, unique=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("payload", sa.Text, nullable=False),
+    sa.Column("progress", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("error", sa.Text),
+    sa.Column("created_at", UtcTime),
+    sa.Column("finished_at", UtcTime),
+    sa.Index("jobs_by_state", "state", "sequence"),
+)
+"""`sequence` is the order in which jobs were recorded."""
