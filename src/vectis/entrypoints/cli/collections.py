@@ -1,0 +1,149 @@
+"""`vectis collections`: what collections there are, making and removing them, aliases."""
+
+from typing import Annotated, Any
+
+import typer
+
+from vectis.entrypoints.cli.api import member, path_of
+from vectis.entrypoints.cli.connection import connect
+from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.main import COMMANDS
+from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, Yes, confirm
+from vectis.entrypoints.cli.output import moment, print_json, print_table
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["collections"][1])
+Name = Annotated[str, typer.Argument(help="Collection.")]
+
+
+@app.command("list", epilog="Example: vectis collections list --json")
+def list_collections(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """List all collections with their number of points."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.get("/collections")
+
+    answer = perform(ask(), as_json=as_json)
+    if as_json:
+        print_json(answer)
+        return
+    print_table(
+        ("name", "profile", "points:", "created"),
+        [(c["name"], c["profile"], c["points"], moment(c["created_at"])) for c in answer["collections"]],
+    )
+
+
+@app.command(epilog="Example: vectis collections show docs")
+def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """Show one collection: its counts, indexes and settings."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.get("/collections" + path_of(name))
+
+    answer = perform(ask(), as_json=as_json)
+    if as_json:
+        print_json(answer)
+        return
+    embedding = member(answer["profile"], "embedding")
+    facts: dict[str, object] = {
+        "name": answer["name"],
+        "profile": answer["profile"]["name"],
+        "embedding": embedding.get("model"),
+        "points": answer["points"],
+        "indexed vectors": answer["indexed_vectors"],
+        "segments": answer["segments"],
+        "building": "yes" if answer["building"] else "no",
+        "payload indexes": ", ".join(f"{key} ({kind})" for key, kind in answer["payload_indexes"].items()),
+        "aliases": ", ".join(answer["aliases"]),
+        "created": moment(answer["created_at"]),
+    }
+    print_table(("", ""), facts.items())
+
+
+@app.command(
+    epilog="Example: vectis collections create docs; vectis collections create images --size 512 --distance Dot"
+)
+def create(
+    name: Name,
+    profile: Annotated[str | None, typer.Option(help="Profile of a document collection.")] = None,
+    size: Annotated[int | None, typer.Option(min=1, help="Dimension: a collection of your own vectors.")] = None,
+    distance: Annotated[str, typer.Option(help="Cosine, Dot, Euclid or Manhattan; with --size.")] = "Cosine",
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Create a collection for documents (of the default profile) or, with --size, for your own vectors."""
+    body: dict[str, Any] = {"name": name}
+    if profile is not None:
+        body["profile"] = profile
+    if size is not None:
+        body["vectors"] = {"dense": {"size": size, "distance": distance}}
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.post("/collections", body)
+
+    _say(perform(ask(), as_json=as_json), f"created {name}", as_json=as_json)
+
+
+@app.command(epilog="Example: vectis collections delete docs --yes")
+def delete(
+    name: Name, yes: Yes = False, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER
+) -> None:
+    """Delete a collection with all its points and documents."""
+    confirm(f"Delete {name} with everything in it?", yes=yes)
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.delete("/collections" + path_of(name))
+
+    _say(perform(ask(), as_json=as_json), f"deleted {name}", as_json=as_json)
+
+
+@app.command(epilog="Example: vectis collections optimize docs")
+def optimize(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """Build the indexes of a collection now and wait until queries use them."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.post(f"/collections{path_of(name)}/optimize", wait="true", timeout_s=None)
+
+    answer = perform(ask(), as_json=as_json)
+    _say(answer, "optimized" if answer.get("optimized") else "nothing to build", as_json=as_json)
+
+
+@app.command(epilog="Example: vectis collections alias live docs; vectis collections alias live --remove")
+def alias(
+    name: Annotated[str | None, typer.Argument(help="Alias; without one all are listed.")] = None,
+    collection: Annotated[str | None, typer.Argument(help="The collection that it shall lead to.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the alias.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """List aliases, point one to a collection, or remove it."""
+    if (name is not None) != (collection is not None or remove) or (collection is not None and remove):
+        raise typer.BadParameter("give ALIAS and COLLECTION, or ALIAS and --remove, or nothing to list")
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            if name is None:
+                return await api.get("/aliases")
+            if remove:
+                return await api.delete("/aliases" + path_of(name))
+            return await api.put("/aliases" + path_of(name), {"collection": collection})
+
+    answer = perform(ask(), as_json=as_json)
+    if as_json or name is not None:
+        _say(answer, f"removed {name}" if remove else f"{name} -> {collection}", as_json=as_json)
+        return
+    rows = [(a["alias"], ", ".join(t["collection"] for t in a["targets"]), a["version"]) for a in answer["aliases"]]
+    print_table(("alias", "collection", "version:"), rows)
+
+
+def _say(answer: Any, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(text)

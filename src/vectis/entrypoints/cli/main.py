@@ -1,0 +1,52 @@
+"""The command `vectis`: the table of commands, each loaded when it is called. What a command does is in its own module."""
+
+from importlib import import_module
+from typing import Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+
+COMMANDS = {
+    "serve": ("serve", "Start the server."),
+    "ingest": ("ingest", "Bring files, folders and checkouts of documentation into a collection."),
+    "search": ("search", "Ask a question in words and show the ranked answers."),
+    "collections": ("collections", "List, show, create, delete and optimize collections; set aliases."),
+    "documents": ("documents", "List, show, put and delete documents of a collection."),
+    "jobs": ("jobs", "List, show and wait for background jobs."),
+    "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
+    "bench": ("bench", "Measure vector search over HTTP."),
+    "doctor": ("doctor", "Check this installation and say what to do next."),
+    "models": ("models", "Install the weights of embedding models."),
+    "version": ("version", "Show the version."),
+}
+"""Command -> (module beside this one, summary). Modules are imported when called, so that help and completion are quick."""
+
+
+class CommandTable(TyperGroup):
+    """A group that lists its commands by their summaries and loads only the one that is called."""
+
+    def __init__(self, **attributes: Any) -> None:
+        super().__init__(**attributes)
+        for name, (_, summary) in COMMANDS.items():
+            self.add_command(TyperCommand(name, help=summary))
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Put the real command in the place of its summary."""
+        name, command, rest = super().resolve_command(ctx, args)
+        return name, command and load(COMMANDS[str(name)][0]), rest
+
+
+def load(module: str) -> Any:
+    """The command (or group of commands) that a module beside this one holds as `app`."""
+    return typer.main.get_command(import_module(f"vectis.entrypoints.cli.{module}").app)
+
+
+app = typer.Typer(name="vectis", cls=CommandTable, no_args_is_help=True, pretty_exceptions_enable=False)
+
+
+@app.callback(epilog="Start here: vectis ingest docs/ --collection docs, then vectis search 'how do I ...'")
+def vectis() -> None:
+    """A search server that a team can operate.
+
+    Commands talk to the server at --url, else to the holder of the data folder, else to one that they start themselves.
+    """

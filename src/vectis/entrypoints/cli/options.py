@@ -1,0 +1,34 @@
+"""Options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT_FOLDER = Path(".vectis")
+
+
+def _known_scheme(url: str | None) -> str | None:
+    if url is not None and not url.startswith(("http://", "https://", "unix:")):
+        raise typer.BadParameter("begins with http://, https:// or unix: (the path of a socket)")
+    return url
+
+
+Url = Annotated[
+    str | None,
+    typer.Option("--url", callback=_known_scheme, help="A running server; goes before --data-dir."),
+]
+DataDir = Annotated[
+    Path, typer.Option("--data-dir", envvar="VECTIS_SERVER__DATA_DIR", help="The data folder of a local server.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, errors too (on stderr).")]
+InCollection = Annotated[str, typer.Option("--collection", "-c", help="Collection or alias.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Ask before something is lost; without a terminal only `--yes` is an answer."""
+    if not yes and not typer.get_text_stream("stdin").isatty():
+        raise typer.BadParameter("nobody to ask: add --yes")
+    if not yes:
+        typer.confirm(question, abort=True, err=True)

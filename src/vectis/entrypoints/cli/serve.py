@@ -1,0 +1,42 @@
+"""`vectis serve`: settings from the command line, then the server itself."""
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vectis.entrypoints.cli.exits import reporting
+from vectis.entrypoints.cli.main import COMMANDS
+from vectis.runtime import server, settings
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command(help=COMMANDS["serve"][1], epilog="Example: vectis serve --port 8080 --data-dir /srv/vectis")
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")] = None,
+    port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept.")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of API processes.")] = None,
+    uds: Annotated[Path | None, typer.Option(help="Listen on this Unix socket instead of a port.")] = None,
+    config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="TOML file of settings.")] = None,
+    tethered: Annotated[bool, typer.Option("--tethered", hidden=True)] = False,
+) -> None:
+    """Settings come from the command line, then from VECTIS_* variables, then from --config."""
+    given = {"host": host, "port": port, "data_dir": data_dir, "workers": workers, "uds": uds}
+    overrides = {f"server.{name}": str(value) for name, value in given.items() if value is not None}
+    if tethered:
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    with reporting(as_json=False):
+        raise typer.Exit(server.serve(settings.load(config, overrides, os.environ)))
+
+
+def _end_with_stdin() -> None:
+    """End this server when whoever holds the other end of stdin is gone."""
+    while sys.stdin.buffer.read(1 << 12):
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
