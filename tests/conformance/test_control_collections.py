@@ -1,0 +1,105 @@
+"""Collections and routes of every control store."""
+
+import asyncio
+
+import pytest
+from control_suite import NOW, collection, document, job
+
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.domain.collections import Bm25Fit
+from vectis.domain.errors import CollectionExists, CollectionNotFound
+from vectis.domain.routes import Target
+
+
+async def test_a_collection_comes_back_as_it_was_added(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    assert await store.collection(unique) == collection(unique)
+    assert collection(unique) in await store.collections()
+    assert await store.collection("absent") is None
+
+
+async def test_collections_are_in_order_of_their_names(store: SqlStore, unique: str) -> None:
+    names = [f"{unique}{end}" for end in ("b", "B", "_", "a", "-", "9")]
+    for name in names:
+        await store.add_collection(collection(name))
+    listed = [each.name for each in await store.collections() if each.name in names]
+    assert listed == sorted(names)
+
+
+async def test_a_name_is_taken_once(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    with pytest.raises(CollectionExists, match=unique):
+        await store.add_collection(collection(unique))
+    await store.set_route(f"{unique}-alias", [Target(unique)])
+    with pytest.raises(CollectionExists):
+        await store.add_collection(collection(f"{unique}-alias"))
+    with pytest.raises(CollectionExists):
+        await store.set_route(unique, [Target(unique)])
+
+
+async def test_of_many_at_once_one_gets_the_name(store: SqlStore, store_url: str, unique: str) -> None:
+    other = await open_store(store_url)
+    await store.add_collection(collection(f"{unique}-target"))
+    attempts = [each.add_collection(collection(unique)) for each in (store, other) for _ in range(4)]
+    attempts += [each.set_route(unique, [Target(f"{unique}-target")]) for each in (store, other) for _ in range(2)]
+    outcomes = await asyncio.gather(*attempts, return_exceptions=True)
+    await other.close()
+    taken_by_collection = await store.collection(unique) is not None
+    assert taken_by_collection != (unique in await store.routes())
+    wins = [outcome for outcome in outcomes if not isinstance(outcome, CollectionExists)]
+    assert len(wins) == (1 if taken_by_collection else 4), outcomes
+
+
+async def test_removing_a_collection_removes_its_documents(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    await store.put_documents(unique, [document("a")], job(unique), NOW)
+    assert await store.remove_collection(unique)
+    assert not await store.remove_collection(unique)
+    assert await store.collection(unique) is None
+    await store.add_collection(collection(unique))
+    assert await store.documents(unique, ["a"]) == []
+
+
+async def test_the_corpus_statistics_are_replaced(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    for fit in (Bm25Fit(avg_len=61.5), Bm25Fit(avg_len=62.25, tokens=2**40, chunks=3)):
+        await store.set_bm25(unique, fit)
+        kept = await store.collection(unique)
+        assert kept is not None
+        assert kept.bm25 == fit
+    with pytest.raises(CollectionNotFound, match="absent"):
+        await store.set_bm25("absent", Bm25Fit(avg_len=1))
+
+
+async def test_a_route_is_replaced_in_one_step_and_its_version_only_grows(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    await store.add_collection(collection(f"{unique}-2"))
+    alias = f"{unique}-alias"
+    first = await store.set_route(alias, [Target(unique)])
+    assert (first.version, first.targets) == (1, (Target(unique),))
+    halves = [Target(unique, "stable", 12.25), Target(f"{unique}-2", "candidate", 87.75)]
+    second = await store.set_route(alias, halves, salt="s")
+    assert (second.version, second.targets, second.salt) == (2, tuple(halves), "s")
+    assert (await store.routes()).get(alias) == second
+    assert await store.remove_route(alias)
+    assert not await store.remove_route(alias)
+    assert (await store.routes()).get(alias) is None
+    assert (await store.set_route(alias, [Target(unique)])).version > second.version
+
+
+async def test_the_name_of_a_removed_route_is_free(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    await store.set_route(f"{unique}-alias", [Target(unique)])
+    await store.remove_route(f"{unique}-alias")
+    await store.add_collection(collection(f"{unique}-alias"))
+
+
+async def test_a_route_leads_to_collections_only(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    with pytest.raises(CollectionNotFound, match="absent"):
+        await store.set_route(f"{unique}-alias", [Target(unique, weight_percent=50), Target("absent", "b", 50)])
+    assert f"{unique}-alias" not in await store.routes()
+
+
+async def test_ping(store: SqlStore) -> None:
+    await store.ping()
