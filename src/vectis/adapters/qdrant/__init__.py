@@ -1,0 +1,1 @@
+"""The Qdrant server or cluster, through qdrant-client."""
