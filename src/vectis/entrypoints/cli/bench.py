@@ -26,6 +26,17 @@ app = typer.Typer(add_completion=False)
 VECTORS_MAX = 1000
 PAGE = 250
 WARM_UP_S = 0.5
+COLUMNS = {
+    "body": "body",
+    "clients:": "clients",
+    "requests/s:": "requests_per_s",
+    "p50 ms:": "latency_ms_p50",
+    "p95 ms:": "latency_ms_p95",
+    "p99 ms:": "latency_ms_p99",
+    "max ms:": "latency_ms_max",
+    "errors:": "errors",
+}
+"""Heading -> field of a run."""
 
 
 class BodyKind(StrEnum):
@@ -67,15 +78,7 @@ def bench(
     if as_json:
         print_json({"collection": collection, "runs": runs})
         return
-    columns = ("body", "clients:", "requests/s:", "p50 ms:", "p95 ms:", "p99 ms:", "max ms:", "errors:")
-    print_table(
-        columns,
-        [
-            (r["body"], r["clients"], r["requests_per_s"], r["latency_ms_p50"], r["latency_ms_p95"])
-            + (r["latency_ms_p99"], r["latency_ms_max"], r["errors"])
-            for r in runs
-        ],
-    )
+    print_table(list(COLUMNS), [[run[field] for field in COLUMNS.values()] for run in runs])
 
 
 async def _measure(

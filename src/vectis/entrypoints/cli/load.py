@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import cycle
 from math import ceil
 from time import perf_counter
+from typing import cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -63,8 +64,7 @@ class _Client(asyncio.Protocol):
         self._good = True
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
         self._send(perf_counter())
 
     def data_received(self, data: bytes) -> None:
@@ -121,10 +121,10 @@ async def load(
     run = _Run(requests, seconds, answers_max)
     tasks = [asyncio.create_task(_connections(url_or_socket, run)) for _ in range(clients)]
     try:
-        async with asyncio.timeout(seconds + PATIENCE_S):
-            await asyncio.gather(*tasks)
-    except TimeoutError:
-        run.errors += sum(not task.done() for task in tasks)
+        done, unanswered = await asyncio.wait(tasks, timeout=seconds + PATIENCE_S, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+        run.errors += len(unanswered)
     finally:
         for task in tasks:
             task.cancel()
@@ -160,7 +160,7 @@ async def _connections(url_or_socket: str, run: _Run) -> None:
             transport, _ = await loop.create_unix_connection(lambda p=protocol: p, url_or_socket.removeprefix("unix:"))
         else:
             parts = urlsplit(url_or_socket)
-            transport, _ = await loop.create_connection(lambda p=protocol: p, parts.hostname, parts.port or 80)
+            transport, _ = await loop.create_connection(lambda p=protocol: p, parts.hostname or "", parts.port or 80)
         try:
             await over.wait()
         finally:
