@@ -1,0 +1,1 @@
+"""Adapters that stand where nothing is installed and say so."""
