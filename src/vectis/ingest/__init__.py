@@ -1,0 +1,1 @@
+"""Ingest: from files and documents to chunks and points. Reads sources, parses, cuts, embeds, writes; never searches."""
