@@ -154,7 +154,8 @@ def _known(key: str, parts: tuple[str, str, str]) -> tuple[str, str]:
     owners = Settings.__struct_fields__
     if owner not in owners:
         raise InvalidSetting(f"{key}: no such setting; the owners are {', '.join(owners)}", key=key)
-    fields = type(getattr(Settings(), owner)).__struct_fields__
+    section: Shape = getattr(Settings(), owner)
+    fields = section.__struct_fields__
     if field not in fields:
         raise InvalidSetting(f"{key}: no such setting; {owner} has {', '.join(fields)}", key=key)
     return owner, field

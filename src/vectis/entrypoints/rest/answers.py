@@ -43,6 +43,12 @@ class CollectionDetail(msgspec.Struct):
     aliases: list[str]
 
 
+class ProfileList(msgspec.Struct):
+    """The named recipes for collections."""
+
+    profiles: list[CollectionProfile]
+
+
 class Deleted(msgspec.Struct):
     """What was named is gone."""
 

@@ -1,0 +1,1 @@
+"""Metrics with prometheus_client, and the exchange that joins those of all processes of a server."""

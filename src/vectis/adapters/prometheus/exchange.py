@@ -1,0 +1,80 @@
+"""Joins the metrics of all processes of a server.
+
+Each answers on a Unix socket in one folder; whoever is asked reads them all.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.registry import Collector
+
+ANSWER_MAX = 16 * 1024 * 1024
+DEADLINE_S = 2.0
+
+
+class MetricsExchange:
+    """One process's place in the exchange. `name` becomes the label `process`."""
+
+    def __init__(self, folder: Path, name: str, registry: CollectorRegistry) -> None:
+        self._folder = folder
+        self._socket = folder / f"{name}.sock"
+        self._registry = registry
+        self._server: asyncio.Server | None = None
+
+    async def open(self) -> None:
+        """Begin to answer; a socket left by a killed process of the same name is replaced."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._socket.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._answer, path=str(self._socket))
+
+    async def close(self) -> None:
+        """Stop answering."""
+        if self._server is not None:
+            self._server.close()
+            self._socket.unlink(missing_ok=True)
+
+    async def render(self) -> bytes:
+        """The text of all processes that answer within two seconds; `vectis_processes` counts them."""
+        sockets = sorted(self._folder.glob("*.sock"))
+        texts = await asyncio.gather(*(_ask(socket) for socket in sockets))
+        answered = {s.stem: t for s, t in zip(sockets, texts, strict=True) if t is not None}
+        registry = CollectorRegistry()
+        registry.register(_Joined(answered))
+        return generate_latest(registry)
+
+    async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(generate_latest(self._registry))
+        await writer.drain()
+        writer.close()
+
+
+async def _ask(socket: Path) -> str | None:
+    """A process that does not answer is left out: it may just have ended."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            reader, writer = await asyncio.open_unix_connection(str(socket))
+            content = await reader.read(-1)
+            writer.close()
+    except (OSError, TimeoutError):
+        return None
+    return content[:ANSWER_MAX].decode("utf-8", "replace")
+
+
+class _Joined(Collector):
+    def __init__(self, texts: dict[str, str]) -> None:
+        self._texts = texts
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for process, text in self._texts.items():
+            for family in text_string_to_metric_families(text):
+                joined = families.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                for sample in family.samples:
+                    joined.samples.append(sample._replace(labels={**sample.labels, "process": process}))
+        count = Metric("vectis_processes", "Processes of this server that answered", "gauge")
+        count.add_sample("vectis_processes", {}, len(self._texts))
+        yield from [*families.values(), count]

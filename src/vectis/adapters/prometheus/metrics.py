@@ -1,0 +1,86 @@
+"""The metrics of one process. Names and labels are part of the contract: docs/operations.md lists them."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from vectis.domain.measurements import Measurement
+
+SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
+
+ReadCounts = Callable[[], Mapping[str, float]]
+
+
+class ProcessMetrics:
+    """Serves the MeasurementLog port and counts requests."""
+
+    def __init__(self, version: str) -> None:
+        self.registry = CollectorRegistry()
+        ProcessCollector(namespace="vectis", registry=self.registry)
+        Gauge("vectis_build_info", "Always 1; the label says the version", ["version"], registry=self.registry).labels(
+            version
+        ).set(1)
+        self._requests = Counter(
+            "vectis_http_requests", "Requests answered", ["operation", "status"], registry=self.registry
+        )
+        self._request_seconds = Histogram(
+            "vectis_http_request_duration_seconds",
+            "Time to answer",
+            ["operation"],
+            buckets=SECONDS,
+            registry=self.registry,
+        )
+        self._searches = Counter(
+            "vectis_search_requests", "Searches by outcome", ["collection", "variant", "mode", "outcome"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._search_seconds = Histogram(
+            "vectis_search_duration_seconds", "Time of a search", ["collection", "mode"], buckets=SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._stage_seconds = Histogram(
+            "vectis_search_stage_duration_seconds", "Time of each stage of a search", ["stage"], buckets=SECONDS,
+            registry=self.registry,
+        )  # fmt: skip
+        self._empty = Counter(
+            "vectis_search_empty", "Searches without a result", ["collection", "mode"], registry=self.registry
+        )
+        self._degraded = Counter(
+            "vectis_search_degraded", "Searches answered without a part", ["collection", "part"], registry=self.registry
+        )
+
+    def append(self, measurement: Measurement) -> None:
+        """Count one search."""
+        m = measurement
+        self._searches.labels(m.collection, m.variant, m.mode, m.outcome).inc()
+        self._search_seconds.labels(m.collection, m.mode).observe(m.took_ms / 1000)
+        for stage, took_ms in m.stages_ms.items():
+            self._stage_seconds.labels(stage).observe(took_ms / 1000)
+        if m.outcome == "ok" and m.results == 0:
+            self._empty.labels(m.collection, m.mode).inc()
+        for part in m.degraded:
+            self._degraded.labels(m.collection, part).inc()
+
+    def observe_request(self, operation: str, status: int, seconds: float) -> None:
+        """Count one request."""
+        self._requests.labels(operation, str(status)).inc()
+        self._request_seconds.labels(operation).observe(seconds)
+
+    def export_counts(self, prefix: str, help_text: str, read: ReadCounts) -> None:
+        """Export counts that somebody else keeps; names that end in `_total` are counters, the others gauges."""
+        self.registry.register(_Counts(prefix, help_text, read))
+
+
+class _Counts(Collector):
+    def __init__(self, prefix: str, help_text: str, read: ReadCounts) -> None:
+        self._prefix = prefix
+        self._help = help_text
+        self._read = read
+
+    def collect(self) -> Iterable[Metric]:
+        for name, value in self._read().items():
+            family = CounterMetricFamily if name.endswith("_total") else GaugeMetricFamily
+            yield family(f"{self._prefix}_{name}", self._help, value=value)

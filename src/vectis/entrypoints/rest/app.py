@@ -1,0 +1,124 @@
+"""The ASGI application: request ids, routing, errors. Routes without parameters are found by one dictionary look-up."""
+
+import errno
+import re
+from time import perf_counter
+from uuid import uuid4
+
+import structlog
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vectis.domain.errors import DiskFull, RouteNotFound, VectisError
+from vectis.entrypoints.rest.openapi import document
+from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
+from vectis.entrypoints.rest.problems import internal_problem, problem
+from vectis.entrypoints.rest.routes import OPERATIONS
+from vectis.runtime.services import Services
+from vectis.runtime.telemetry import request_id_var
+
+_REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+
+log = structlog.stdlib.get_logger("vectis.rest")
+
+
+class RestApp:
+    """Answers every request; each error becomes a problem, each request is counted and carries its id."""
+
+    def __init__(self, services: Services) -> None:
+        self._observe = services.observe
+        self._exact: dict[tuple[str, str], tuple[str, ASGIApp]] = {}
+        routes: list[Route] = []
+        for operation in OPERATIONS:
+            endpoint = Endpoint(operation, services)
+            if "{" in operation.path:
+                routes.append(Route(operation.path, endpoint, methods=[operation.method], name=operation.name))
+            else:
+                self._exact[operation.method, operation.path] = (operation.name, endpoint)
+        self._exact["GET", "/openapi.json"] = ("openapi", _openapi)
+        self._paths = {path for _, path in self._exact}
+        self._router = Router(routes, redirect_slashes=False, default=_no_route)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            raise RuntimeError(f"this server speaks HTTP, not {scope['type']}")
+        started = perf_counter()
+        request_id = _request_id(scope)
+        scope["vectis.request_id"] = request_id
+        request_id_var.set(request_id)
+        sent = _Sent(send)
+        name, endpoint = self._find(scope)
+        try:
+            await endpoint(scope, receive, sent)
+        except VectisError as error:
+            await self._fail(error, sent, request_id)
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                await self._bug(scope, sent, request_id)
+            else:
+                await self._fail(
+                    DiskFull("the disk is full; nothing was written: free space and repeat"), sent, request_id
+                )
+        except Exception:  # noqa: BLE001 - outermost frame of a request: a bug is logged with its trace, answered with 500
+            await self._bug(scope, sent, request_id)
+        operation = name or _route_name(scope)
+        self._observe(operation, sent.status, perf_counter() - started)
+
+    def _find(self, scope: Scope) -> tuple[str, ASGIApp]:
+        found = self._exact.get((scope["method"], scope["path"]))
+        if found is not None:
+            return found
+        return ("unknown", _no_route) if scope["path"] in self._paths else ("", self._router)
+
+    async def _fail(self, error: VectisError, sent: "_Sent", request_id: str) -> None:
+        status, body, headers = problem(error, request_id)
+        if status >= 500:
+            log.warning("request_failed", code=error.code, detail=error.message, status=status)
+        await sent.problem(status, body, request_id, headers)
+
+    async def _bug(self, scope: Scope, sent: "_Sent", request_id: str) -> None:
+        log.exception("request_crashed", method=scope["method"], path=scope["path"])
+        await sent.problem(500, internal_problem(request_id), request_id, {})
+
+
+class _Sent:
+    """Passes messages on and remembers the status, so that no second response begins."""
+
+    __slots__ = ("_send", "status")
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self.status = 0
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        await self._send(message)
+
+    async def problem(self, status: int, body: bytes, request_id: str, headers: dict[str, str]) -> None:
+        """Send an error, unless a response has begun."""
+        if not self.status:
+            await respond(self, status, body, "application/problem+json", request_id, headers)
+
+
+def _request_id(scope: Scope) -> str:
+    for name, value in scope["headers"]:
+        if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
+            return value.decode()
+    return uuid4().hex
+
+
+def _route_name(scope: Scope) -> str:
+    endpoint = scope.get("endpoint")
+    return endpoint.operation.name if isinstance(endpoint, Endpoint) else "unknown"
+
+
+async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:
+    raise RouteNotFound(
+        f"{scope['method']} {scope['path'][:200]} is no route of this server; /openapi.json lists them",
+        path=scope["path"][:200],
+    )
+
+
+async def _openapi(scope: Scope, receive: Receive, send: Send) -> None:
+    await respond(send, 200, document(), JSON, scope["vectis.request_id"])

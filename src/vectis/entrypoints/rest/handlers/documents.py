@@ -1,0 +1,85 @@
+"""Documents: kept, indexed by the worker, read back."""
+
+from vectis.domain.jobs import JobState
+from vectis.domain.ports.control import StoredDocument
+from vectis.entrypoints.rest import answers
+from vectis.entrypoints.rest.operation import Call, Reply
+
+WAIT_MAX_S = 600.0
+"""How long `wait=true` waits before it answers 504; the job goes on."""
+
+
+async def put(call: Call) -> answers.DocumentsAccepted | Reply:
+    """Keep documents and index them: acknowledged with a job, or with `wait=true` when they can be found."""
+    accepted = await call.services.ingest.accept(call.path["collection"], call.body.documents)
+    view = answers.DocumentsAccepted(
+        job_id=accepted.job_id,
+        accepted=accepted.accepted,
+        unchanged=accepted.unchanged,
+        refused=[
+            answers.RefusedDocument(index=r.index, id=r.id, code=r.code, reason=r.reason) for r in accepted.refused
+        ],
+    )
+    if not call.query.wait:
+        return view
+    view.state = JobState.DONE
+    if accepted.job_id is not None:
+        job = await call.services.queue.wait(accepted.job_id, WAIT_MAX_S)
+        view.state, view.progress = job.state, job.progress
+    return Reply(view, 200)
+
+
+async def list_page(call: Call) -> answers.DocumentList:
+    """A page of documents in id order."""
+    page = await call.services.ingest.list_page(
+        call.path["collection"], limit=min(call.query.limit, 1000), offset=call.query.offset, source=call.query.source
+    )
+    return answers.DocumentList(
+        documents=[
+            answers.DocumentLine(
+                id=stored.document.id,
+                title=stored.document.title,
+                source=stored.document.source,
+                content_hash=stored.content_hash,
+                current=await call.services.ingest.is_current(call.path["collection"], stored),
+                chunks=stored.chunks,
+                updated_at=stored.updated_at,
+                error=stored.error,
+            )
+            for stored in page.documents
+        ],
+        next_offset=page.next_offset,
+    )
+
+
+async def get(call: Call) -> answers.DocumentView:
+    """One document as it was sent, and where its indexing stands."""
+    stored: StoredDocument = await call.services.ingest.get(call.path["collection"], call.path["id"])
+    return answers.DocumentView(
+        document=stored.document,
+        content_hash=stored.content_hash,
+        current=await call.services.ingest.is_current(call.path["collection"], stored),
+        chunks=stored.chunks,
+        updated_at=stored.updated_at,
+        error=stored.error,
+    )
+
+
+async def delete_one(call: Call) -> answers.DocumentsRemoved | Reply:
+    """Remove a document with its chunks."""
+    return await _remove(call, [call.path["id"]])
+
+
+async def delete_many(call: Call) -> answers.DocumentsRemoved | Reply:
+    """Remove documents with their chunks."""
+    return await _remove(call, call.body.ids)
+
+
+async def _remove(call: Call, ids: list[str]) -> answers.DocumentsRemoved | Reply:
+    removed = await call.services.ingest.remove(call.path["collection"], ids)
+    view = answers.DocumentsRemoved(job_id=removed.job_id, removed=removed.removed)
+    if not call.query.wait:
+        return view
+    if removed.job_id is not None:
+        await call.services.queue.wait(removed.job_id, WAIT_MAX_S)
+    return Reply(view, 200)

@@ -1,0 +1,87 @@
+"""The OpenAPI 3.1 document, made from the operations and their structs. tests/contracts holds the committed snapshot."""
+
+import re
+from functools import cache
+from typing import Any
+
+import msgspec
+
+from vectis import __version__
+from vectis.entrypoints.rest.answers import Problem
+from vectis.entrypoints.rest.operation import JSON, MSGPACK, RAW, TEXT, Operation
+from vectis.entrypoints.rest.routes import OPERATIONS
+
+_PARAMETER = re.compile(r"{(\w+)(?::path)?}")
+
+
+@cache
+def document() -> bytes:
+    """The document as JSON, keys in a stable order."""
+    types = [kind for op in OPERATIONS for kind in _types(op)]
+    _, components = msgspec.json.schema_components([*types, Problem], ref_template="#/components/schemas/{name}")
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        path = _PARAMETER.sub(r"{\1}", operation.path)
+        paths.setdefault(path, {})[operation.method.lower()] = _operation(operation)
+    content = {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Vectis",
+            "version": __version__,
+            "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
+        },
+        "paths": paths,
+        "components": {"schemas": components},
+    }
+    return msgspec.json.encode(content, order="deterministic")
+
+
+def _types(operation: Operation) -> list[Any]:
+    kinds = [operation.body, operation.query, operation.answer, operation.raw.query if operation.raw else None]
+    return [kind for kind in kinds if kind is not None and kind is not bytes]
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": _parameters(operation),
+        "responses": {
+            str(operation.status): {"description": "Done", "content": _answer(operation)},
+            "default": {
+                "description": "What went wrong and what to do next",
+                "content": {"application/problem+json": {"schema": _reference(Problem)}},
+            },
+        },
+    }
+    if operation.body is not None:
+        content: dict[str, Any] = {media: {"schema": _reference(operation.body)} for media in (JSON, MSGPACK)}
+        if operation.raw is not None:
+            content[RAW] = {"schema": {"type": "string", "format": "binary", "description": "little-endian float32"}}
+        described["requestBody"] = {"required": True, "content": content}
+    return described
+
+
+def _answer(operation: Operation) -> dict[str, Any]:
+    if operation.answer is bytes:
+        return {TEXT.partition(";")[0]: {"schema": {"type": "string"}}}
+    return {media: {"schema": _reference(operation.answer)} for media in (JSON, MSGPACK)}
+
+
+def _parameters(operation: Operation) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = [
+        {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+        for name in _PARAMETER.findall(operation.path)
+    ]
+    for kind, needed in ((operation.query, True), (operation.raw.query if operation.raw else None, False)):
+        if kind is None:
+            continue
+        schema = msgspec.json.schema(kind)["$defs"][kind.__name__]
+        for name, field in schema["properties"].items():
+            required = needed and name in schema.get("required", ())
+            found.append({"name": name, "in": "query", "required": required, "schema": field})
+    return found
+
+
+def _reference(kind: Any) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{kind.__name__}"}

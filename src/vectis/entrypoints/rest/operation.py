@@ -1,0 +1,168 @@
+"""One route as data, and the bare ASGI application that runs it: read, decode, call the handler, encode, send.
+
+The same path serves hot and cold routes; there is no validation beside msgspec's typed decoding.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+import msgspec
+from starlette.types import Receive, Scope, Send
+
+from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge
+from vectis.runtime.services import Services
+
+JSON = "application/json"
+MSGPACK = "application/msgpack"
+RAW = "application/octet-stream"
+TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Call(msgspec.Struct):
+    """What a handler gets: the services, path parameters, the decoded body and query string (None where there is none)."""
+
+    services: Services
+    path: dict[str, str]
+    body: Any
+    query: Any
+
+
+class Reply(msgspec.Struct):
+    """An answer with a status other than the operation's own, or bytes that are encoded already."""
+
+    content: Any
+    status: int
+    content_type: str = ""
+
+
+Handler = Callable[[Call], Awaitable[Any]]
+
+
+class RawBody(msgspec.Struct, frozen=True):
+    """For bodies of application/octet-stream: the body arrives as bytes, everything else in the query string."""
+
+    handler: Handler
+    query: Any
+
+
+class Operation(msgspec.Struct, frozen=True):
+    """A method and path, what it takes and gives, and who handles it. OpenAPI is made from these fields."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    handler: Handler
+    answer: Any
+    body: Any = None
+    query: Any = None
+    status: int = 200
+    raw: "RawBody | None" = None
+
+
+class Endpoint:
+    """The ASGI application of one operation."""
+
+    def __init__(self, operation: Operation, services: Services) -> None:
+        self.operation = operation
+        self._services = services
+        self._from_json = msgspec.json.Decoder(operation.body) if operation.body else None
+        self._from_msgpack = msgspec.msgpack.Decoder(operation.body) if operation.body else None
+        self._to_json = msgspec.json.Encoder()
+        self._to_msgpack = msgspec.msgpack.Encoder()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        operation = self.operation
+        handler, query_kind, body = operation.handler, operation.query, None
+        content_type, accept = _media(scope)
+        if self._from_json is not None:
+            content = await _read(receive, self._services.body_bytes_max)
+            if operation.raw is not None and content_type == RAW:
+                handler, query_kind, body = operation.raw.handler, operation.raw.query, content
+            else:
+                body = self._decode(content, content_type)
+        query = None if query_kind is None else _decode_query(scope["query_string"], query_kind)
+        reply = await handler(Call(self._services, scope.get("path_params", {}), body, query))
+        status, out_type = operation.status, ""
+        if type(reply) is Reply:
+            reply, status, out_type = reply.content, reply.status, reply.content_type
+        if out_type:
+            out = reply
+        elif accept == MSGPACK:
+            out, out_type = self._to_msgpack.encode(reply), MSGPACK
+        else:
+            out, out_type = self._to_json.encode(reply), JSON
+        await respond(send, status, out, out_type, scope["vectis.request_id"])
+
+    def _decode(self, content: bytes, content_type: str) -> Any:
+        decoder = self._from_msgpack if content_type == MSGPACK else self._from_json
+        assert decoder is not None
+        try:
+            return decoder.decode(content)
+        except msgspec.ValidationError as error:
+            raise MalformedBody(f"body: {error}") from None
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise MalformedBody(f"body: not valid {content_type or JSON}: {error}") from None
+        except RecursionError:
+            raise MalformedBody("body: nested too deeply") from None
+
+
+async def respond(
+    send: Send, status: int, body: bytes, content_type: str, request_id: str, headers: dict[str, str] | None = None
+) -> None:
+    """Send a whole response."""
+    pairs = [
+        (b"content-type", content_type.encode()),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-request-id", request_id.encode()),
+    ]
+    if headers:
+        pairs += [(name.encode(), value.encode()) for name, value in headers.items()]
+    await send({"type": "http.response.start", "status": status, "headers": pairs})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _media(scope: Scope) -> tuple[str, str]:
+    content_type = accept = ""
+    for name, value in scope["headers"]:
+        if name == b"content-type":
+            content_type = value.partition(b";")[0].strip().decode("latin-1").lower()
+        elif name == b"accept" and b"msgpack" in value:
+            accept = MSGPACK
+    return content_type, accept
+
+
+async def _read(receive: Receive, maximum: int) -> bytes:
+    message = await receive()
+    body = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > maximum:
+            raise _too_large(maximum)
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise MalformedBody("body: the connection was closed before all of it came")
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        if size > maximum:
+            raise _too_large(maximum)
+    return b"".join(parts)
+
+
+def _too_large(maximum: int) -> TooLarge:
+    return TooLarge(f"body: more than {maximum} bytes; send it in parts", maximum=maximum)
+
+
+def _decode_query(query_string: bytes, kind: Any) -> Any:
+    values: dict[str, str] = {}
+    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+        if name in values:
+            raise InvalidInput(f"{name}: given twice in the query string", field=name)
+        values[name] = value
+    try:
+        return msgspec.convert(values, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise InvalidInput(f"query string: {error}") from None

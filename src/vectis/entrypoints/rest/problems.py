@@ -1,0 +1,70 @@
+"""Errors as problem+json (RFC 9457): the one table from error class to HTTP status."""
+
+import msgspec
+
+from vectis.domain import errors
+
+STATUS: dict[type[errors.VectisError], int] = {
+    errors.InvalidInput: 422,
+    errors.MalformedBody: 400,
+    errors.InvalidFilter: 422,
+    errors.InvalidName: 422,
+    errors.InvalidVector: 422,
+    errors.WrongDimension: 422,
+    errors.EmptyQuery: 422,
+    errors.LimitExceeded: 422,
+    errors.UnreadableDocument: 422,
+    errors.InvalidSetting: 422,
+    errors.Unsupported: 422,
+    errors.TooLarge: 413,
+    errors.NotFound: 404,
+    errors.CollectionNotFound: 404,
+    errors.DocumentNotFound: 404,
+    errors.PointNotFound: 404,
+    errors.JobNotFound: 404,
+    errors.RouteNotFound: 404,
+    errors.Conflict: 409,
+    errors.CollectionExists: 409,
+    errors.DataFolderInUse: 409,
+    errors.DiskFull: 507,
+    errors.Unavailable: 503,
+    errors.EngineUnavailable: 503,
+    errors.EmbedderUnavailable: 503,
+    errors.StoreUnavailable: 503,
+    errors.JobsUnavailable: 503,
+    errors.DeadlineExceeded: 504,
+}
+
+INTERNAL = "internal_error"
+
+
+def problem(error: errors.VectisError, request_id: str) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and extra headers for an error that Vectis raised on purpose."""
+    status = STATUS[type(error)]
+    body: dict[str, object] = {
+        **error.fields,
+        "type": f"urn:vectis:error:{error.code}",
+        "title": (type(error).__doc__ or error.code).strip().splitlines()[0],
+        "status": status,
+        "detail": error.message,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.Unavailable):
+        headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+    return status, msgspec.json.encode(body), headers
+
+
+def internal_problem(request_id: str) -> bytes:
+    """The body for a bug: says nothing of its inside, only where to look."""
+    return msgspec.json.encode(
+        {
+            "type": f"urn:vectis:error:{INTERNAL}",
+            "title": "A fault of the server",
+            "status": 500,
+            "detail": f"the server failed; its log says why under request id {request_id}",
+            "code": INTERNAL,
+            "request_id": request_id,
+        }
+    )

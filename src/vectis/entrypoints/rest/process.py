@@ -1,0 +1,48 @@
+"""An API process, started by the server: `python -m vectis.entrypoints.rest.process NAME FD`; FD is the listening socket."""
+
+import asyncio
+import socket
+import sys
+
+import uvicorn
+
+from vectis.entrypoints.rest.app import RestApp
+from vectis.runtime.lifeline import watch_parent
+from vectis.runtime.telemetry import configure_logging
+from vectis.runtime.wiring import READY, inherited_settings, open_services
+
+KEEP_ALIVE_S = 75
+SHUTDOWN_S = 8
+
+
+class _AnnouncingServer(uvicorn.Server):
+    """Says when it accepts connections."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        print(READY, flush=True)
+
+
+async def _main(name: str, listener: socket.socket) -> None:
+    settings = inherited_settings()
+    configure_logging(settings.log, process=name)
+    watch_parent()
+    async with open_services(settings, process=name) as services:
+        config = uvicorn.Config(
+            RestApp(services),
+            http="httptools",
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            server_header=False,
+            date_header=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
+        )
+        await _AnnouncingServer(config).serve(sockets=[listener])
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvicorn.Config(None, loop="uvloop").get_loop_factory()) as runner:  # type: ignore[arg-type]
+        runner.run(_main(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))

@@ -1,0 +1,1 @@
+"""The worker: runs jobs. It has no surface but its log."""

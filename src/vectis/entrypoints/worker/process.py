@@ -1,0 +1,30 @@
+"""The worker process: `python -m vectis.entrypoints.worker.process`, started by the server."""
+
+import asyncio
+import signal
+
+from vectis.runtime.lifeline import watch_parent
+from vectis.runtime.telemetry import configure_logging
+from vectis.runtime.wiring import READY, inherited_settings, open_worker
+
+
+async def _main() -> None:
+    settings = inherited_settings()
+    configure_logging(settings.log, process=settings.jobs.name)
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    watch_parent()
+    async with open_worker(settings) as worker:
+        running = asyncio.ensure_future(worker.run())
+        stopping = asyncio.ensure_future(stop.wait())
+        print(READY, flush=True)
+        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        await worker.stop()
+        await running
+
+
+if __name__ == "__main__":
+    asyncio.run(_main())

@@ -1,0 +1,55 @@
+"""Where things are in a data folder."""
+
+import tempfile
+from hashlib import blake2b
+from pathlib import Path
+
+import msgspec
+
+SOCKET_PATH_MAX = 90
+"""Unix socket paths end at about 100 bytes; the longest socket name takes the rest."""
+
+
+class DataPaths(msgspec.Struct, frozen=True):
+    """The places below one data folder. Sockets move to the temporary folder when the path would be too long for them."""
+
+    folder: Path
+
+    @property
+    def control(self) -> Path:
+        """The SQLite file of the control store."""
+        return self.folder / "control.sqlite"
+
+    @property
+    def jobs(self) -> Path:
+        """The SQLite file of the job queue."""
+        return self.folder / "jobs.sqlite"
+
+    @property
+    def engine(self) -> Path:
+        """The embedded engine's folder."""
+        return self.folder / "engine"
+
+    @property
+    def models(self) -> Path:
+        """Graphs built from model weights."""
+        return self.folder / "models"
+
+    @property
+    def run(self) -> Path:
+        """Sockets of the running server."""
+        inside = self.folder.resolve() / "run"
+        if len(str(inside)) + len("/metrics/worker-1.sock") <= SOCKET_PATH_MAX:
+            return inside
+        digest = blake2b(str(inside).encode(), digest_size=6).hexdigest()
+        return Path(tempfile.gettempdir()) / f"vectis-{digest}"
+
+    @property
+    def engine_socket(self) -> Path:
+        """Where the engine process listens."""
+        return self.run / "engine.sock"
+
+    @property
+    def metrics(self) -> Path:
+        """Where each process answers for its metrics."""
+        return self.run / "metrics"

@@ -1,0 +1,105 @@
+"""`vectis serve`: holds the data folder, listens, and keeps the processes of the server running until it is told to end."""
+
+import asyncio
+import os
+import socket
+import sys
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from vectis.domain.errors import InvalidSetting
+from vectis.runtime.data_folder import hold
+from vectis.runtime.paths import DataPaths
+from vectis.runtime.process import ProcessSpec
+from vectis.runtime.settings import ServerSettings, Settings
+from vectis.runtime.supervisor import ProcessReport, ProcessState, Supervisor
+from vectis.runtime.telemetry import configure_logging
+from vectis.runtime.wiring import stages
+
+BACKLOG = 2048
+
+log = structlog.stdlib.get_logger("vectis.server")
+
+
+def serve(settings: Settings) -> int:
+    """Run a server until SIGTERM or SIGINT; the exit status. One JSON line on standard output says when it is ready.
+
+    Raises DataFolderInUse, InvalidSetting, DiskFull before anything is started.
+    """
+    settings = _with_log_format(settings)
+    configure_logging(settings.log, process="supervisor")
+    listener, url = _listen(settings.server)
+    paths = DataPaths(Path(settings.server.data_dir))
+    with listener, hold(paths.folder, url) as lock:
+        paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for left in paths.metrics.glob("*.sock"):
+            left.unlink()
+        supervisor = Supervisor(
+            _inheriting(stages(settings, listener.fileno()), lock),
+            on_change=_log_change,
+            on_ready=lambda: _say_ready(url),
+        )
+        return asyncio.run(supervisor.run())
+
+
+def _listen(server: ServerSettings) -> tuple[socket.socket, str]:
+    """The listening socket, which every API process inherits: a restart of one loses no connection."""
+    if server.uds:
+        path = Path(server.uds)
+        path.unlink(missing_ok=True)
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        address: str | tuple[str, int] = str(path)
+        url = f"unix:{path.resolve()}"
+    else:
+        family = socket.AF_INET6 if ":" in server.host else socket.AF_INET
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        address, url = (server.host, server.port), ""
+    try:
+        listener.bind(address)
+    except OSError as error:
+        listener.close()
+        raise InvalidSetting(
+            f"cannot listen on {server.uds or f'{server.host}:{server.port}'}: {error.strerror}; "
+            "choose another with --port (0 takes a free one)",
+            key="server.port",
+        ) from None
+    listener.listen(BACKLOG)
+    listener.set_inheritable(True)
+    if not url:
+        host = f"[{server.host}]" if ":" in server.host else server.host
+        url = f"http://{host}:{listener.getsockname()[1]}"
+    return listener, url
+
+
+def _inheriting(specs: list[list[ProcessSpec]], lock: int) -> list[list[ProcessSpec]]:
+    """Every process keeps the data folder's lock open, so that it is free only when the last of them is gone."""
+    return [[msgspec.structs.replace(spec, pass_fds=(*spec.pass_fds, lock)) for spec in stage] for stage in specs]
+
+
+def _with_log_format(settings: Settings) -> Settings:
+    """Children write to a pipe; what a terminal wants is decided here, where the terminal is."""
+    if settings.log.format != "auto":
+        return settings
+    chosen = "console" if sys.stderr.isatty() else "json"
+    return msgspec.structs.replace(settings, log=msgspec.structs.replace(settings.log, format=chosen))
+
+
+def _log_change(report: ProcessReport) -> None:
+    write = log.error if report.state is ProcessState.FAILED else log.info
+    write(
+        "process",
+        name=report.name,
+        state=report.state.value,
+        pid=report.pid,
+        restarts=report.restarts,
+        detail=report.detail,
+    )
+
+
+def _say_ready(url: str) -> None:
+    log.info("ready", url=url)
+    sys.stdout.write(msgspec.json.encode({"event": "ready", "url": url, "pid": os.getpid()}).decode() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,293 @@
+"""Which adapter serves which port: the only module that imports adapters. No feature is decided here."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from vectis import __version__
+from vectis.adapters.absent.embedder import AbsentEmbedder
+from vectis.adapters.cached.directory import CachedDirectory
+from vectis.adapters.dbos.queue import DbosQueue
+from vectis.adapters.dbos.runner import DbosRunner
+from vectis.adapters.edge.bm25 import EdgeBm25
+from vectis.adapters.edge.client import EdgeEngine
+from vectis.adapters.edge.launch import argv as engine_argv
+from vectis.adapters.memory.cache import MemoryCache
+from vectis.adapters.minilm.embedder import MiniLmEmbedder
+from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
+from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, install_weights
+from vectis.adapters.openai.embedder import OpenAiEmbedder
+from vectis.adapters.prometheus.exchange import MetricsExchange
+from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.qdrant.engine import QdrantEngine, open_qdrant
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.adapters.system.clock import SystemClock
+from vectis.catalog.jobs import OPTIMIZE, optimize_handler
+from vectis.catalog.profiles import document_profile, vectors_profile
+from vectis.catalog.service import CatalogService
+from vectis.domain.errors import InvalidInput
+from vectis.domain.ports.embedder import Embedder
+from vectis.domain.profiles import EmbeddingProfile
+from vectis.ingest.jobs import INGEST, REFIT, ingest_handler, refit_handler
+from vectis.ingest.service import IngestService
+from vectis.operations.readiness import ReadinessService
+from vectis.points.service import PointLimits, PointService
+from vectis.runtime.paths import DataPaths
+from vectis.runtime.process import ProcessSpec, ReadyLine, ReadySocket
+from vectis.runtime.services import Services
+from vectis.runtime.settings import EmbedderSettings, Settings
+from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.plan import SearchLimits
+from vectis.search.service import SearchService
+
+HEALTH_DEADLINE_S = 2.0
+
+log = structlog.stdlib.get_logger("vectis.wiring")
+
+
+class Worker(msgspec.Struct, frozen=True):
+    """What the worker process runs."""
+
+    run: Callable[[], Awaitable[None]]
+    stop: Callable[[], Awaitable[None]]
+
+
+class _Parts(msgspec.Struct, frozen=True):
+    """The adapters of one process and what both roles build from them."""
+
+    store: SqlStore
+    engine: EdgeEngine | QdrantEngine
+    embedder: Embedder
+    bm25: EdgeBm25
+    clock: SystemClock
+    directory: CachedDirectory
+    catalog: CatalogService
+    metrics: ProcessMetrics
+    exchange: MetricsExchange
+
+
+@asynccontextmanager
+async def open_services(settings: Settings, *, process: str) -> AsyncIterator[Services]:
+    """The features of one API process, opened on entry and closed in reverse on exit."""
+    paths = DataPaths(Path(settings.server.data_dir))
+    async with AsyncExitStack() as stack:
+        parts = await _open_parts(stack, settings, paths, process)
+        queue = DbosQueue(_jobs_url(settings, paths), parts.store, parts.clock)
+        cache = MemoryCache(settings.embedder.cache_bytes)
+        parts.metrics.export_counts(
+            "vectis_embedding_cache", "The cache of query vectors", lambda: _cache_counts(cache)
+        )
+        yield Services(
+            catalog=parts.catalog,
+            points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
+            ingest=_ingest_service(parts, queue),
+            search=SearchService(
+                directory=parts.directory,
+                reader=parts.engine,
+                embeddings=QueryEmbeddings(parts.embedder, cache),
+                sparse=parts.bm25,
+                log=parts.metrics,
+                clock=parts.clock,
+                limits=SearchLimits(
+                    limit_max=settings.search.limit_max,
+                    batch_max=settings.search.batch_max,
+                    timeout_s=settings.search.timeout_s,
+                ),
+            ),
+            readiness=_readiness(parts),
+            ledger=parts.store,
+            queue=queue,
+            observe=parts.metrics.observe_request,
+            metrics=parts.exchange.render,
+            body_bytes_max=settings.server.body_bytes_max,
+        )
+
+
+@asynccontextmanager
+async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
+    """The worker: the catalog brought in step with the engine, and every job kind with its handler."""
+    paths = DataPaths(Path(settings.server.data_dir))
+    async with AsyncExitStack() as stack:
+        parts = await _open_parts(stack, settings, paths, settings.jobs.name)
+        await parts.catalog.reconcile()
+        url = _jobs_url(settings, paths)
+        runner = DbosRunner(
+            url,
+            parts.store,
+            executor_id=settings.jobs.name,
+            clock=parts.clock,
+            concurrency=settings.jobs.concurrency,
+            attempts_max=settings.jobs.attempts_max,
+        )
+        ingest = _ingest_service(parts, DbosQueue(url, parts.store, parts.clock))
+        handlers = {
+            INGEST: ingest_handler(ingest),
+            REFIT: refit_handler(ingest),
+            OPTIMIZE: optimize_handler(parts.catalog),
+        }
+        yield Worker(run=lambda: runner.run(handlers), stop=runner.stop)
+
+
+def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
+    """The processes of a server, in the order of their start. API processes accept on the inherited socket `listener`."""
+    paths = DataPaths(Path(settings.server.data_dir))
+    environment = {SETTINGS_KEY: msgspec.json.encode(settings).decode()}
+    engine: list[ProcessSpec] = []
+    if settings.engine.kind == "edge":
+        argv = engine_argv(paths.engine, paths.engine_socket, 0)
+        engine = [ProcessSpec("engine", tuple(argv), ReadySocket(str(paths.engine_socket)))]
+    api = [
+        ProcessSpec(
+            f"api-{number}",
+            (sys.executable, "-m", "vectis.entrypoints.rest.process", f"api-{number}", str(listener)),
+            ReadyLine(READY),
+            env=environment,
+            pass_fds=(listener,),
+        )
+        for number in range(1, settings.server.workers + 1)
+    ]
+    worker = ProcessSpec(
+        "worker",
+        (sys.executable, "-m", "vectis.entrypoints.worker.process"),
+        ReadyLine(READY),
+        env=environment,
+        stop_timeout_s=30.0,
+    )
+    return [engine, api, [worker]] if engine else [api, [worker]]
+
+
+SETTINGS_KEY = "_VECTIS_SETTINGS"
+"""Hands the resolved settings to child processes; not a setting itself."""
+
+READY = "process_ready"
+"""What a child process writes to standard output when it serves."""
+
+
+def inherited_settings() -> Settings:
+    """The settings that `vectis serve` handed to this child process. KeyError in a process that it did not start."""
+    return msgspec.json.decode(os.environ.pop(SETTINGS_KEY), type=Settings)
+
+
+async def install_model(name: str) -> str:
+    """Install model weights by name; gives what was installed. Raises InvalidInput, EmbedderUnavailable."""
+    if name != "minilm":
+        raise InvalidInput(f"model: there is no model called {name!r}; there is minilm", field="model")
+    weights = await install_weights()
+    return f"{weights.model} (SHA-256 {weights.revision})"
+
+
+async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: DataPaths, process: str) -> _Parts:
+    clock = SystemClock()
+    metrics = ProcessMetrics(__version__)
+    exchange = MetricsExchange(paths.metrics, process, metrics.registry)
+    await exchange.open()
+    stack.push_async_callback(exchange.close)
+    store = await open_store(_store_url(settings, paths))
+    stack.push_async_callback(store.close)
+    engine = await _open_engine(settings, paths)
+    stack.push_async_callback(engine.close)
+    embedder, embedding = await asyncio.to_thread(_make_embedder, settings.embedder, paths)
+    stack.push_async_callback(embedder.close)
+    directory = CachedDirectory(store, clock)
+    profiles = {profile.name: profile for profile in (document_profile(embedding), vectors_profile())}
+    catalog = CatalogService(store=store, admin=engine, directory=directory, profiles=profiles, clock=clock)
+    return _Parts(
+        store=store,
+        engine=engine,
+        embedder=embedder,
+        bm25=EdgeBm25(),
+        clock=clock,
+        directory=directory,
+        catalog=catalog,
+        metrics=metrics,
+        exchange=exchange,
+    )
+
+
+async def _open_engine(settings: Settings, paths: DataPaths) -> EdgeEngine | QdrantEngine:
+    if settings.engine.kind == "qdrant":
+        return await open_qdrant(
+            settings.engine.url,
+            api_key=settings.engine.api_key or None,
+            prefer_grpc=settings.engine.grpc,
+            timeout_s=settings.engine.timeout_s,
+        )
+    engine = EdgeEngine(paths.engine_socket, timeout_s=settings.engine.timeout_s)
+    await engine.connect()
+    return engine
+
+
+def _make_embedder(settings: EmbedderSettings, paths: DataPaths) -> tuple[Embedder, EmbeddingProfile]:
+    """The embedder, and the profile that new document collections get. Blocks while a model is checked or built."""
+    minilm = EmbeddingProfile(MODEL, MODEL_SHA256, DIMENSION, TOKENS_MAX)
+    if settings.kind == "none":
+        return AbsentEmbedder("it is switched off (embedder.kind is none)"), minilm
+    if settings.kind == "openai":
+        embedder = OpenAiEmbedder(
+            base_url=settings.url,
+            api_key=settings.api_key,
+            model=settings.model,
+            dimension=settings.dimension,
+            timeout_s=settings.timeout_s,
+        )
+        return embedder, embedder.profile
+    weights = find_weights(Path(settings.weights_dir) if settings.weights_dir else None)
+    if weights is None:
+        log.warning("no_weights", detail=f"searching by BM25 alone: {REMEDY}")
+        return AbsentEmbedder(REMEDY), minilm
+    return MiniLmEmbedder(weights, paths.models, threads=settings.threads), minilm
+
+
+def _ingest_service(parts: _Parts, queue: DbosQueue) -> IngestService:
+    return IngestService(
+        store=parts.store,
+        points=parts.engine,
+        embedder=parts.embedder,
+        sparse=parts.bm25,
+        queue=queue,
+        clock=parts.clock,
+    )
+
+
+def _readiness(parts: _Parts) -> ReadinessService:
+    async def store() -> str:
+        await parts.store.ping()
+        return "the control store answers"
+
+    async def engine() -> str:
+        return f"{parts.engine.features.name}, {len(await parts.engine.names())} collections"
+
+    async def embedder() -> str:
+        return parts.embedder.profile.model
+
+    return ReadinessService(
+        needed={"store": store, "engine": engine},
+        optional={"embedder": embedder},
+        clock=parts.clock,
+        deadline_s=HEALTH_DEADLINE_S,
+    )
+
+
+def _cache_counts(cache: MemoryCache) -> dict[str, float]:
+    stats = cache.stats()
+    return {
+        "hits_total": stats.hits,
+        "misses_total": stats.misses,
+        "evictions_total": stats.evictions,
+        "bytes": stats.bytes,
+        "entries": stats.entries,
+    }
+
+
+def _store_url(settings: Settings, paths: DataPaths) -> str:
+    return settings.store.url or f"sqlite:///{paths.control}"
+
+
+def _jobs_url(settings: Settings, paths: DataPaths) -> str:
+    return settings.store.url or f"sqlite:///{paths.jobs}"
