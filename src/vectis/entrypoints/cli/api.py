@@ -38,7 +38,20 @@ class Api:
         """The answer to a DELETE."""
         return await self._ask("DELETE", path)
 
-    async def _ask(
+    async def health(self) -> Any:
+        """What the server says of its parts, also when it is unhealthy."""
+        answer = await self._answer("GET", "/health")
+        if answer.status_code in (200, 503) and b'"checks"' in answer.content:
+            return answer.json()
+        raise problem(answer, self.where)
+
+    async def _ask(self, method: str, path: str, **request: Any) -> Any:
+        answer = await self._answer(method, path, **request)
+        if answer.is_success:
+            return answer.json()
+        raise problem(answer, self.where)
+
+    async def _answer(
         self,
         method: str,
         path: str,
@@ -46,19 +59,16 @@ class Api:
         body: Any = None,
         params: Params | None = None,
         timeout_s: float | None = TIMEOUT_S,
-    ) -> Any:
+    ) -> httpx.Response:
         given = {key: value for key, value in (params or {}).items() if value is not None}
         try:
-            answer = await self._client.request(method, API + path, json=body, params=given, timeout=timeout_s)
+            return await self._client.request(method, API + path, json=body, params=given, timeout=timeout_s)
         except httpx.TimeoutException:
             raise DeadlineExceeded(f"{self.where} did not answer within {timeout_s:g} s") from None
         except httpx.TransportError as error:
             raise Unavailable(
                 f"no answer from {self.where} ({type(error).__name__}): is the server running there?"
             ) from error
-        if answer.is_success:
-            return answer.json()
-        raise problem(answer, self.where)
 
 
 def member(of: dict[str, Any], key: str) -> dict[str, Any]:

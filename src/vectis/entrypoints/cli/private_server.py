@@ -1,6 +1,7 @@
 """A server of one's own for the time of a command, on a Unix socket, for a data folder that no server holds."""
 
 import asyncio
+import os
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
@@ -11,6 +12,7 @@ from pathlib import Path
 import msgspec
 
 from vectis.domain.errors import InvalidSetting, Unavailable
+from vectis.runtime.lifeline import FD_KEY
 
 START_S = 120.0
 STOP_S = 30.0
@@ -29,14 +31,14 @@ async def private_server(folder: Path) -> AsyncGenerator[Path]:
     """Start `vectis serve` on `folder` and give the path of its socket; it has ended when the block is left.
 
     Raises Unavailable with the end of its log when it does not get ready. The server also ends when this process dies,
-    because it watches the pipe that is its stdin.
+    because the pipe that is its stdin then closes.
     """
     log = _empty_log(folder)
     with tempfile.TemporaryDirectory(prefix="vectis-") as short, log.open("ab") as sink:
         socket = Path(short) / "s"
         server = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "vectis", "serve", "--tethered", "--data-dir", str(folder), "--uds", str(socket)),
-            stdin=PIPE, stdout=PIPE, stderr=sink, start_new_session=True,
+            *(sys.executable, "-m", "vectis", "serve", "--data-dir", str(folder), "--uds", str(socket)),
+            stdin=PIPE, stdout=PIPE, stderr=sink, env={**os.environ, FD_KEY: "0"}, start_new_session=True,
         )  # fmt: skip
         try:
             await _ready(server, log)

@@ -1,9 +1,6 @@
 """`vectis serve`: settings from the command line, then the server itself."""
 
 import os
-import signal
-import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +9,7 @@ import typer
 from vectis.entrypoints.cli.exits import reporting
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.runtime import server, settings
+from vectis.runtime.lifeline import watch_parent
 
 app = typer.Typer(add_completion=False)
 
@@ -24,19 +22,10 @@ def serve(
     workers: Annotated[int | None, typer.Option(min=1, help="Number of API processes.")] = None,
     uds: Annotated[Path | None, typer.Option(help="Listen on this Unix socket instead of a port.")] = None,
     config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="TOML file of settings.")] = None,
-    tethered: Annotated[bool, typer.Option("--tethered", hidden=True)] = False,
 ) -> None:
     """Settings come from the command line, then from VECTIS_* variables, then from --config."""
     given = {"host": host, "port": port, "data_dir": data_dir, "workers": workers, "uds": uds}
     overrides = {f"server.{name}": str(value) for name, value in given.items() if value is not None}
-    if tethered:
-        threading.Thread(target=_end_with_stdin, daemon=True).start()
+    watch_parent()
     with reporting(as_json=False):
         raise typer.Exit(server.serve(settings.load(config, overrides, os.environ)))
-
-
-def _end_with_stdin() -> None:
-    """End this server when whoever holds the other end of stdin is gone."""
-    while sys.stdin.buffer.read(1 << 12):
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
