@@ -23,7 +23,7 @@ def snippet(text: str, terms: frozenset[int], term_of: TermOf) -> str:
     start = _best_window(found)
     end = min(start + WORDS_MAX, len(words))
     pieces: list[str] = ["… "] if start else []
-    position = words[start].start()
+    position = words[start].start() if start else 0
     for word, term in zip(words[start:end], found[start:end], strict=True):
         pieces.append(escape(text[position : word.start()]))
         shown = escape(word.group())

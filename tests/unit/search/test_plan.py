@@ -1,0 +1,117 @@
+"""Plans are pure: what a request and a collection give, and what is refused."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from vectis.catalog.profiles import document_profile, vectors_profile
+from vectis.domain.collections import Collection
+from vectis.domain.errors import EmptyQuery, InvalidFilter, InvalidVector, LimitExceeded, Unsupported, WrongDimension
+from vectis.domain.filters import Condition, Filter, Match
+from vectis.domain.points import SparseVector, dense
+from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
+from vectis.domain.queries import Dbsf, Rrf, SearchParams
+from vectis.search.plan import SearchLimits, engine_query, plan_text, prefetch_queries, rrf_share, vector_query
+from vectis.search.requests import Overrides, TextSearch, VectorSearch
+
+LIMITS = SearchLimits()
+DOCS = Collection("docs", document_profile(EmbeddingProfile("m", "r", 4, 256)), datetime(2026, 1, 1, tzinfo=UTC))
+OWN = Collection("own", vectors_profile(), datetime(2026, 1, 1, tzinfo=UTC))
+VECTORS = {DENSE: dense([1.0, 0.0, 0.0, 0.0]), SPARSE: SparseVector([1], [1.0])}
+
+
+def text(**given: object) -> TextSearch:
+    return msgspec.structs.replace(TextSearch(name="docs", query="words"), **given)
+
+
+def test_hybrid_asks_both_prefetches_with_the_defaults_of_the_guides() -> None:
+    request = text(group=False)
+    query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
+    by_name = {nearest.using: nearest for nearest in query.prefetches}
+    assert by_name[DENSE].limit == 100
+    assert by_name[DENSE].params == SearchParams(hnsw_ef=128, rescore=True, oversampling=2.0)
+    assert by_name[SPARSE].limit == 50
+    assert isinstance(query.fusion, Rrf)
+    assert query.limit == 10
+
+
+@pytest.mark.parametrize(("mode", "using"), [("dense", (DENSE,)), ("sparse", (SPARSE,))])
+def test_one_mode_asks_one_prefetch_without_fusion(mode: str, using: tuple[str, ...]) -> None:
+    request = text(mode=mode)
+    query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
+    assert tuple(n.using for n in query.prefetches) == using
+    assert query.fusion is None
+
+
+def test_a_missing_vector_leaves_its_prefetch_out() -> None:
+    request = text()
+    query = engine_query(request, plan_text(request, DOCS, LIMITS), {SPARSE: VECTORS[SPARSE]})
+    assert [n.using for n in query.prefetches] == [SPARSE]
+    assert query.fusion is None
+
+
+def test_grouping_asks_for_more_chunks_and_leaves_the_window_to_assembly() -> None:
+    request = text(limit=20, offset=10)
+    plan = plan_text(request, DOCS, LIMITS)
+    query = engine_query(request, plan, VECTORS)
+    assert query.offset == 0
+    assert query.limit == plan.candidates == 150
+    assert all(n.limit >= 150 for n in query.prefetches)
+
+
+def test_grouping_reads_the_document_id_even_when_no_payload_is_wanted() -> None:
+    request = text(with_payload=False)
+    assert engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS).with_payload == ["document_id"]
+    request = text(with_payload=["title"])
+    assert engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS).with_payload == ["document_id", "title"]
+
+
+def test_overrides_replace_only_what_they_name() -> None:
+    request = text(overrides=Overrides(fusion=Dbsf(), prefetch_sparse=70), group=False)
+    query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
+    assert isinstance(query.fusion, Dbsf)
+    assert [n.limit for n in query.prefetches] == [100, 70]
+
+
+def test_each_prefetch_can_be_asked_alone() -> None:
+    request = text(filter=Filter(must=[Condition(key="language", match=Match(value="python"))]))
+    query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
+    alone = prefetch_queries(query)
+    assert [q.prefetches for q in alone] == [(p,) for p in query.prefetches]
+    assert all(q.filter == query.filter and q.fusion is None for q in alone)
+
+
+@pytest.mark.parametrize(
+    ("request_", "error"),
+    [
+        (text(query="  \n"), EmptyQuery),
+        (text(query="x" * 9000), LimitExceeded),
+        (text(limit=1001), LimitExceeded),
+        (text(offset=10_001), LimitExceeded),
+        (text(filter=Filter(must=[Condition(key="a")])), InvalidFilter),
+    ],
+)
+def test_bad_requests_are_refused(request_: TextSearch, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        plan_text(request_, DOCS, LIMITS)
+
+
+def test_words_need_a_document_collection() -> None:
+    with pytest.raises(Unsupported, match="vectors/search"):
+        plan_text(text(), OWN, LIMITS)
+
+
+def test_a_vector_search_takes_the_usual_vector_and_says_both_dimensions() -> None:
+    with pytest.raises(WrongDimension, match="3 dimensions, the collection has 768"):
+        vector_query(VectorSearch(name="own", vector=dense([1.0, 2.0, 3.0])), OWN, LIMITS)
+    query = vector_query(VectorSearch(name="own", vector=SparseVector([1], [1.0]), limit=3, offset=2), OWN, LIMITS)
+    assert query.prefetches[0].using == SPARSE
+    assert query.prefetches[0].limit == 5
+    with pytest.raises(InvalidVector, match="no such vector"):
+        vector_query(VectorSearch(name="own", vector=dense([1.0] * 768), using="other"), OWN, LIMITS)
+
+
+def test_rrf_counts_ranks_from_zero_inside() -> None:
+    assert rrf_share(Rrf(k=60), 0, 1) == 1 / 60
+    assert rrf_share(Rrf(k=2, weights=[3.0, 1.0]), 0, 2) == 1.0
