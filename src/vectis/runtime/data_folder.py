@@ -17,6 +17,7 @@ from vectis.domain.errors import DataFolderInUse, DiskFull, InvalidSetting
 LOCK_NAME = "server.lock"
 ENDING_S = 15.0
 RETRY_S = 0.05
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Holder(msgspec.Struct, frozen=True):
@@ -40,6 +41,8 @@ def hold(folder: Path, url: str) -> Generator[int]:
         folder.mkdir(parents=True, exist_ok=True)
         lock = os.open(folder / LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     except OSError as error:
+        if error.errno in FULL:
+            raise _disk_full(folder) from None
         raise InvalidSetting(
             f"the data folder {folder} cannot be used: {error.strerror}; choose another with --data-dir",
             folder=str(folder),
@@ -131,9 +134,13 @@ def _write(lock: int, who: Holder, folder: Path) -> None:
         os.ftruncate(lock, 0)
         os.pwrite(lock, msgspec.json.encode(who) + b"\n", 0)
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise DiskFull(f"no space left for {folder / LOCK_NAME}; free some and start again") from None
+        if error.errno in FULL:
+            raise _disk_full(folder) from None
         raise
+
+
+def _disk_full(folder: Path) -> DiskFull:
+    return DiskFull(f"no space left for {folder / LOCK_NAME}; free some and start again", folder=str(folder))
 
 
 def _alive(pid: int) -> bool:

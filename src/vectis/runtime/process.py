@@ -110,9 +110,13 @@ class Child:
     async def _spawn(self) -> Process:
         """Its output comes through a pipe of our own, since asyncio's `wait` waits for whoever else holds a pipe of its own."""
         read_fd, write_fd = os.pipe()
-        output, reader = os.fdopen(read_fd, "rb"), asyncio.StreamReader()
         try:
-            process = await asyncio.create_subprocess_exec(
+            reader = asyncio.StreamReader()
+            transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+                lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_fd, "rb")
+            )
+            self._output = asyncio.create_task(self._pass_on(reader, transport))
+            return await asyncio.create_subprocess_exec(
                 *self.spec.argv,
                 stdin=self._lifeline.read_fd,
                 stdout=write_fd,
@@ -121,15 +125,8 @@ class Child:
                 pass_fds=self.spec.pass_fds,
                 start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone, which ends children in order
             )
-        except OSError:
-            output.close()
-            raise
         finally:
             os.close(write_fd)
-        loop = asyncio.get_running_loop()
-        transport, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), output)
-        self._output = asyncio.create_task(self._pass_on(reader, transport))
-        return process
 
     async def _becomes_ready(self, process: Process) -> bool:
         ready, ended = asyncio.create_task(self._ready()), asyncio.create_task(process.wait())
