@@ -109,7 +109,7 @@ class MiniLmEmbedder:
                 vectors = self._for_queries.run([tokens[i] for i in batch])
                 for place, vector in zip(batch, vectors, strict=True):
                     asked[place][1].set_result(vector)
-        except EmbedderUnavailable as error:
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the callers': they would wait for ever
             for _, answer in asked:
                 if not answer.done():
                     answer.set_exception(error)
@@ -130,7 +130,8 @@ class MiniLmEmbedder:
 
     def _encode(self, text: str) -> list[int]:
         # A batch of one: unlike `encode` it releases the GIL, and unlike a batch of many it keeps to this thread.
-        return self._tokenizer.encode_batch_fast([text], add_special_tokens=False)[0].ids
+        sound = text.encode(errors="replace").decode()  # a lone surrogate is no text to the tokenizer
+        return self._tokenizer.encode_batch_fast([sound], add_special_tokens=False)[0].ids
 
     def _check_open(self) -> None:
         if self._closed:

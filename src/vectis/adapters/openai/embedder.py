@@ -1,0 +1,123 @@
+"""The embedder over an embeddings endpoint: prefixes, truncation, batches, checks. Requests are endpoint.py's."""
+
+import asyncio
+from array import array
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from vectis.adapters.openai.endpoint import EmbeddingsEndpoint
+from vectis.adapters.openai.tokens import estimate_tokens, truncate
+from vectis.domain.errors import EmbedderUnavailable
+from vectis.domain.points import Dense
+from vectis.domain.profiles import EmbeddingProfile
+
+REQUESTS_MAX = 4
+"""Requests of one embedder that may be under way at once."""
+
+
+class OpenAiEmbedder:
+    """`model` at `base_url` (with its `/v1`), giving vectors of `dimension`; an empty `api_key` sends none.
+
+    `request_dimensions` sends `dimensions` along, for models that can shorten their vectors. A text is cut to `max_tokens`
+    estimated tokens, a request holds at most `batch_texts_max` texts and `batch_tokens_max` estimated tokens. `timeout_s`
+    is for one try; a query with all its tries has `query_deadline_s`, a request for documents `document_deadline_s`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        model: str,
+        dimension: int,
+        *,
+        request_dimensions: bool = False,
+        max_tokens: int = 8191,
+        query_prefix: str = "",
+        document_prefix: str = "",
+        batch_texts_max: int = 128,
+        batch_tokens_max: int = 65_536,
+        timeout_s: float = 10.0,
+        query_deadline_s: float = 10.0,
+        document_deadline_s: float = 120.0,
+    ) -> None:
+        self._endpoint = EmbeddingsEndpoint(base_url, api_key, timeout_s)
+        # The endpoint names no version of its weights: the model's name has to do.
+        self._profile = EmbeddingProfile(model, model, dimension, max_tokens, query_prefix, document_prefix)
+        self._request_dimensions = request_dimensions
+        self._batch_texts_max = batch_texts_max
+        self._batch_tokens_max = batch_tokens_max
+        self._query_deadline_s = query_deadline_s
+        self._document_deadline_s = document_deadline_s
+        self._requests = asyncio.Semaphore(REQUESTS_MAX)
+
+    @property
+    def profile(self) -> EmbeddingProfile:
+        """As configured; the endpoint is not asked."""
+        return self._profile
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Dense]:
+        """One unit-length vector per text, in order."""
+        batches = self._batches([self._prepared(self._profile.document_prefix, text) for text in texts])
+        try:
+            async with asyncio.TaskGroup() as group:
+                parts = [group.create_task(self._embed_in_turn(batch)) for batch in batches]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [vector for part in parts for vector in part.result()]
+
+    async def embed_query(self, text: str) -> Dense:
+        """The unit-length vector of one query; it does not wait behind documents."""
+        prepared = self._prepared(self._profile.query_prefix, text)
+        return (await self._embed([prepared], self._query_deadline_s))[0]
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate, by counting pieces of words and signs: see estimate_tokens. Most often too high, by a third or so."""
+        return estimate_tokens(text)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._endpoint.close()
+
+    def _prepared(self, prefix: str, text: str) -> str:
+        sound = (prefix + text).encode(errors="replace").decode()  # a lone surrogate cannot be sent
+        return truncate(sound, self._profile.max_tokens) or " "  # OpenAI refuses an empty text, not a blank one
+
+    def _batches(self, texts: list[str]) -> list[list[str]]:
+        batches: list[list[str]] = []
+        tokens = 0
+        for text in texts:
+            more = estimate_tokens(text)
+            full = not batches or len(batches[-1]) == self._batch_texts_max or tokens + more > self._batch_tokens_max
+            if full:
+                batches.append([])
+                tokens = 0
+            batches[-1].append(text)
+            tokens += more
+        return batches
+
+    async def _embed_in_turn(self, texts: list[str]) -> list[Dense]:
+        async with self._requests:
+            return await self._embed(texts, self._document_deadline_s)
+
+    async def _embed(self, texts: list[str], deadline_s: float) -> list[Dense]:
+        body: dict[str, Any] = {"model": self._profile.model, "input": texts}
+        if self._request_dimensions:
+            body["dimensions"] = self._profile.dimension
+        vectors = await self._endpoint.embed(body, len(texts), deadline_s)
+        return [self._unit(vector) for vector in vectors]
+
+    def _unit(self, vector: list[float]) -> Dense:
+        expected = self._profile.dimension
+        if len(vector) != expected:
+            raise EmbedderUnavailable(
+                f"{self._profile.model} gave a vector of {len(vector)} dimensions, but is configured for {expected}: "
+                "set its dimension right",
+                given=len(vector), expected=expected,
+            )  # fmt: skip
+        values = np.array(vector, dtype=np.float64)
+        length = float(np.linalg.norm(values))
+        if not 0 < length < float("inf"):
+            raise EmbedderUnavailable(f"{self._profile.model} gave a vector of length {length}, which has no direction")
+        return array("f", (values / length).astype("<f4").tobytes())
