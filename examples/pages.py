@@ -10,24 +10,24 @@ from importlib import import_module
 from importlib.metadata import Distribution, distributions
 from typing import Any
 
-MODULES = (
-    "abc argparse array ast asyncio asyncio.events asyncio.locks asyncio.queues asyncio.streams asyncio.subprocess "
-    "asyncio.tasks asyncio.timeouts base64 bdb binascii bisect builtins bz2 calendar cmath cmd code codecs collections "
-    "collections.abc colorsys compileall concurrent.futures configparser contextlib contextvars copy copyreg csv ctypes "
-    "dataclasses datetime decimal difflib dis doctest email email.message email.policy email.utils enum errno "
-    "faulthandler fileinput filecmp fnmatch fractions ftplib functools gc getopt getpass gettext glob graphlib gzip "
-    "hashlib heapq hmac html html.parser http http.client http.cookies http.server imaplib importlib "
-    "importlib.metadata importlib.resources inspect io ipaddress itertools json json.decoder json.encoder keyword "
-    "linecache locale logging logging.config logging.handlers lzma mailbox marshal math mimetypes mmap "
-    "multiprocessing multiprocessing.connection multiprocessing.pool multiprocessing.shared_memory netrc numbers "
-    "operator optparse os os.path pathlib pdb pickle pickletools pkgutil platform plistlib poplib pprint profile "
-    "pstats py_compile pyclbr pydoc queue quopri random re reprlib runpy sched secrets select selectors shelve shlex "
-    "shutil signal site smtplib socket socketserver sqlite3 ssl stat statistics string struct subprocess symtable sys "
-    "sysconfig tabnanny tarfile tempfile textwrap threading time timeit token tokenize trace traceback tracemalloc "
-    "types typing unicodedata unittest unittest.mock urllib.error urllib.parse urllib.request urllib.robotparser uuid "
-    "venv warnings wave weakref webbrowser wsgiref.simple_server wsgiref.util xml.dom.minidom xml.etree.ElementTree "
-    "xml.sax xmlrpc.client xmlrpc.server zipapp zipfile zipimport zlib zoneinfo"
-).split()
+MODULES = """
+abc argparse array ast asyncio asyncio.events asyncio.locks asyncio.queues asyncio.streams asyncio.subprocess
+asyncio.tasks asyncio.timeouts base64 bdb binascii bisect builtins bz2 calendar cmath cmd code codecs collections
+collections.abc colorsys compileall concurrent.futures configparser contextlib contextvars copy copyreg csv ctypes
+dataclasses datetime decimal difflib dis doctest email email.message email.policy email.utils enum errno
+faulthandler fileinput filecmp fnmatch fractions ftplib functools gc getopt getpass gettext glob graphlib gzip
+hashlib heapq hmac html html.parser http http.client http.cookies http.server imaplib importlib importlib.metadata
+importlib.resources inspect io ipaddress itertools json json.decoder json.encoder keyword linecache locale logging
+logging.config logging.handlers lzma mailbox marshal math mimetypes mmap multiprocessing multiprocessing.connection
+multiprocessing.pool multiprocessing.shared_memory netrc numbers operator optparse os os.path pathlib pdb pickle
+pickletools pkgutil platform plistlib poplib pprint profile pstats py_compile pyclbr pydoc queue quopri random re
+reprlib runpy sched secrets select selectors shelve shlex shutil signal site smtplib socket socketserver sqlite3 ssl
+stat statistics string struct subprocess symtable sys sysconfig tabnanny tarfile tempfile textwrap threading time
+timeit token tokenize trace traceback tracemalloc types typing unicodedata unittest unittest.mock urllib.error
+urllib.parse urllib.request urllib.robotparser uuid venv warnings wave weakref webbrowser wsgiref.simple_server
+wsgiref.util xml.dom.minidom xml.etree.ElementTree xml.sax xmlrpc.client xmlrpc.server zipapp zipfile zipimport zlib
+zoneinfo
+"""
 """Modules that can be imported without any effect but their own. Those that a platform lacks are left out."""
 
 TEXT_MIN = 160
@@ -86,7 +86,7 @@ def _member_pages(wanted: Any) -> Iterator[Page]:
 
 
 def _modules() -> Iterator[Any]:
-    for name in MODULES:
+    for name in MODULES.split():
         try:
             yield import_module(name)
         except ImportError:
