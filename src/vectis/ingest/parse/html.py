@@ -1,11 +1,14 @@
 """HTML: the main content as headings and blocks; navigation, scripts and the like are left out. Never recursive."""
 
+import re
 from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
+from vectis.domain.errors import UnreadableDocument
 from vectis.ingest.parse.outline import BlockKind, Outline
 
+DEPTH_MAX = 1000
 _MAIN = ("main", "[role=main]", "article", "div.document", "div.body", "#content")
 _DROPPED = {
     "script", "style", "nav", "noscript", "template", "svg", "iframe", "button", "select", "aside", "footer", "form",
@@ -18,13 +21,19 @@ _BLOCKS = {
 }  # fmt: skip
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _LISTS = {"ul", "ol", "menu"}
-_LAYOUT_CONTENT = "h1,h2,h3,h4,h5,h6,pre"
+_LAYOUT_CONTENT = {"h1", "h2", "h3", "h4", "h5", "h6", "pre", "table"}
+_NEVER_NESTS = {
+    "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr", "p", "li", "dt", "dd",
+    "td", "th", "tr", "tbody", "thead", "tfoot", "option", "optgroup", "colgroup", "rt", "rp", "html", "head", "body",
+}  # fmt: skip
+"""Empty elements and those whose end tag may be left out."""
+_TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)")
 _PERMALINKS = {"¶", "#", "§", "🔗", ""}
 
 
 def parse_html(text: str, outline: Outline) -> None:
     """Add the page's main content to `outline`; its title is that of the page."""
-    tree = LexborHTMLParser(text)
+    tree = _tree(text)
     title = tree.css_first("title") if tree.root else None
     outline.title = " ".join(_text_of(title).split()) if title else ""
     root = next((found for selector in _MAIN if (found := tree.css_first(selector))), None) or tree.body
@@ -38,9 +47,29 @@ def parse_html(text: str, outline: Outline) -> None:
 
 def parse_fragment(text: str, outline: Outline) -> None:
     """Add a piece of HTML that stands within another format."""
-    tree = LexborHTMLParser(text)
+    tree = _tree(text)
     if tree.body:
         _Walk(outline).run(tree.body)
+
+
+def _tree(text: str) -> LexborHTMLParser:
+    """The parsed tree. Building it takes time in proportion to its depth, so too deep a one is refused before."""
+    counts: dict[str, int] = {}
+    depth = 0
+    for match in _TAG.finditer(text):
+        closing, name = match[1], match[2].lower()
+        if name in _NEVER_NESTS:
+            continue
+        count = counts.get(name, 0)
+        if not closing:
+            counts[name] = count + 1
+            depth += 1
+        elif count:
+            counts[name] = count - 1
+            depth -= 1
+        if depth > DEPTH_MAX:
+            raise UnreadableDocument(f"more than {DEPTH_MAX} elements are open within each other", maximum=DEPTH_MAX)
+    return LexborHTMLParser(text)
 
 
 class _Walk:
@@ -185,8 +214,8 @@ def _is_noise(node: LexborNode, tag: str) -> bool:
 
 
 def _is_layout(table: LexborNode) -> bool:
-    """Whether a table arranges a page rather than values; a selector also finds the node it starts from."""
-    return table.css_first(_LAYOUT_CONTENT) is not None or len(table.css("table")) > 1
+    """Whether a table arranges a page rather than values."""
+    return any(below.tag in _LAYOUT_CONTENT and below.mem_id != table.mem_id for below in table.traverse())
 
 
 def _code_language(node: LexborNode) -> str:

@@ -40,8 +40,9 @@ def parse_rst(text: str, outline: Outline) -> None:
         )
     try:
         with _ONE_AT_A_TIME:
-            tree = new_document("document", _settings())
-            Parser(inliner=_bounded_inliner(outline)).parse(text, tree)
+            tree: Any = new_document("document", _settings())
+            tree.note_source = lambda *_place: outline.check()  # called at every line
+            Parser(inliner=_bounded_inliner()).parse(text, tree)
         _Walk(outline).visit(tree, 0)
     except RecursionError:
         raise UnreadableDocument("the document's quotes, lists or directives are nested too deeply") from None
@@ -55,8 +56,8 @@ def _settings() -> Any:
     return settings
 
 
-def _bounded_inliner(outline: Outline) -> Any:
-    """docutils' inliner that checks the time at each paragraph and leaves the markup of endless ones alone.
+def _bounded_inliner() -> Any:
+    """docutils' inliner, but that it leaves the markup of endless paragraphs alone.
 
     Not a subclass: docutils looks its patterns up in the very class of the instance.
     """
@@ -64,7 +65,6 @@ def _bounded_inliner(outline: Outline) -> Any:
     parse = inliner.parse
 
     def bounded(text: str, *args: Any) -> Any:
-        outline.check()
         if len(text) > INLINE_CHARACTERS_MAX:
             return [nodes.Text(text.replace("\x00", "\\"))], []
         return parse(text, *args)
@@ -203,8 +203,8 @@ _DOMAIN_OBJECTS = [
 ]  # fmt: skip
 _READ = [
     *_DOMAIN_OBJECTS, *(f"py:{name}" for name in _DOMAIN_OBJECTS),
-    *(f"c:{name}" for name in ("function", "type", "macro", "var", "member", "struct")), "cpp:function", "cpp:class", "js:function",
-    "versionadded", "versionchanged", "versionremoved", "deprecated", "deprecated-removed", "seealso", "rubric", "glossary",
+    *(f"c:{name}" for name in ("function", "type", "macro", "var", "member", "struct")),
+    "cpp:function", "cpp:class", "js:function", "versionadded", "versionchanged", "versionremoved", "deprecated", "deprecated-removed", "seealso", "rubric", "glossary",
     "centered", "hlist", "only", "productionlist", "tab", "tabs", "tab-set", "tab-item", "dropdown", "opcode", "impl-detail",
     "availability", "audit-event", "todo",
 ]  # fmt: skip
