@@ -31,7 +31,7 @@ TEXT = {
 
 MACHINE_PATH = re.compile(r"(?<![\w.$}/>)])/(?:work|root|home|Users|tmp|mnt|media|workspace)/[\w.-]")
 EMOJI = re.compile("[\U0001f000-\U0001faff\u2600-\u27bf\u2b50\u2b55\ufe0f]")
-UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\bfor now\b", re.IGNORECASE)
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b|\b[Ff]or now\b")
 
 
 def _lines(files: list[Path]):
@@ -60,10 +60,11 @@ def test_no_paths_of_one_machine(root: Path, repository_files: list[Path]) -> No
 
 
 def test_no_emoji(root: Path, repository_files: list[Path]) -> None:
+    """Code that has to know one writes its name: "\\N{LINK SYMBOL}". Tests may send any text."""
     wrong = [
         f"{path.relative_to(root)}:{number} {line.strip()[:80]}"
         for path, number, line in _lines(repository_files)
-        if path.suffix in (".md", ".py", ".toml", "") and EMOJI.search(line)
+        if path.suffix in (".md", ".py", ".toml", "") and "tests" not in path.parts and EMOJI.search(line)
     ]
     assert not wrong, "\n".join(wrong)
 

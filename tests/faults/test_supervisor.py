@@ -67,11 +67,13 @@ from vectis.runtime.process import ProcessSpec, ReadyLine
 from vectis.runtime.supervisor import Supervisor
 
 specs = [ProcessSpec(name, (sys.executable, "-c", code), ReadyLine("ready")) for name, code in json.loads(sys.argv[1])]
-def ready():
-    print(json.dumps([report.pid for report in supervisor.reports()]), flush=True)
+pids = {}
 async def main():
-    global supervisor
-    supervisor = Supervisor([[spec] for spec in specs], on_change=lambda report: None, on_ready=ready)
+    supervisor = Supervisor(
+        [[spec] for spec in specs],
+        on_change=lambda report: pids.update({report.name: report.pid}),
+        on_ready=lambda: print(json.dumps(list(pids.values())), flush=True),
+    )
     return await supervisor.run()
 sys.exit(asyncio.run(main()))
 """
@@ -104,8 +106,9 @@ class Watched:
     def states(self, state: ProcessState) -> list[str]:
         return [report.name for report in self.told if report.state is state]
 
-    def pid(self, name: str) -> int | None:
-        return next(report.pid for report in self.supervisor.reports() if report.name == name)
+    def now(self, name: str) -> ProcessReport:
+        """The last that was told of a process."""
+        return [report for report in self.told if report.name == name][-1]
 
 
 async def eventually(condition, what: str) -> None:
@@ -128,7 +131,7 @@ async def test_starts_in_order_and_ends_in_reverse() -> None:
         told = [(report.name, report.state) for report in watched.told]
         assert told[:2] == [("engine", ProcessState.STARTING), ("engine", ProcessState.RUNNING)]
         assert {state for _, state in told[2:4]} == {ProcessState.STARTING}, "a stage starts together"
-        pids = [report.pid for report in watched.supervisor.reports()]
+        pids = [watched.now(name).pid for name in ("engine", "worker", "api")]
     assert watched.running.result() == 0
     assert watched.states(ProcessState.STOPPED)[-1] == "engine"
     assert all(gone(pid) for pid in pids)
@@ -137,10 +140,10 @@ async def test_starts_in_order_and_ends_in_reverse() -> None:
 async def test_a_killed_child_is_started_again() -> None:
     async with Watched([spec("engine", OBEDIENT)], [spec("api", OBEDIENT)]) as watched:
         await watched.until_ready()
-        first, untouched = watched.pid("engine"), watched.pid("api")
+        first, untouched = watched.now("engine").pid, watched.now("api").pid
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: watched.states(ProcessState.RUNNING).count("engine") == 2, "engine runs again")
-        engine, api = watched.supervisor.reports()
+        engine, api = watched.now("engine"), watched.now("api")
         assert engine.pid not in (None, first)
         assert (engine.restarts, api.restarts, api.pid) == (1, 0, untouched)
         waiting = next(report for report in watched.told if report.state is ProcessState.WAITING)
@@ -150,7 +153,7 @@ async def test_a_killed_child_is_started_again() -> None:
 async def test_what_a_dead_child_had_started_is_ended_before_it_is_started_again() -> None:
     async with Watched([spec("engine", PARENT_OF_ONE)]) as watched:
         await watched.until_ready()
-        first = watched.pid("engine")
+        first = watched.now("engine").pid
         (grandchild,) = psutil.Process(first).children()
         os.kill(first, signal.SIGKILL)
         await eventually(lambda: watched.states(ProcessState.RUNNING).count("engine") == 2, "engine runs again")
@@ -161,7 +164,7 @@ async def test_a_crash_loop_ends_the_server_and_shows_the_last_lines() -> None:
     policy = RestartPolicy(backoff_s=0.01, deaths_max=3)
     async with Watched([spec("api", OBEDIENT)], [spec("worker", DIES_WHEN_READY)], policy=policy) as watched:
         assert await asyncio.wait_for(asyncio.shield(watched.running), DEADLINE_S) == 1
-        api, worker = watched.supervisor.reports()
+        api, worker = watched.now("api"), watched.now("worker")
     assert worker.state is ProcessState.FAILED
     assert "3 times" in worker.detail
     assert "ended with status 3" in worker.detail
@@ -172,7 +175,7 @@ async def test_a_crash_loop_ends_the_server_and_shows_the_last_lines() -> None:
 async def test_a_child_that_never_gets_ready_ends_the_start_at_once() -> None:
     async with Watched([spec("engine", DIES_AT_ONCE)], [spec("api", OBEDIENT)]) as watched:
         assert await asyncio.wait_for(asyncio.shield(watched.running), DEADLINE_S) == 1
-        engine, api = watched.supervisor.reports()
+        engine, api = watched.now("engine"), watched.now("api")
     assert engine.restarts == 0
     assert "ended with status 7" in engine.detail
     assert "pod bay doors" in engine.detail
@@ -184,7 +187,7 @@ async def test_a_child_that_is_too_slow_to_get_ready_is_ended() -> None:
     slow = spec("engine", "import threading; threading.Event().wait()", ready_timeout_s=0.5)
     async with Watched([slow]) as watched:
         assert await asyncio.wait_for(asyncio.shield(watched.running), DEADLINE_S) == 1
-        (engine,) = watched.supervisor.reports()
+        engine = watched.now("engine")
     assert "not ready after 0.5 s" in engine.detail
 
 
@@ -192,7 +195,7 @@ async def test_a_program_that_is_not_there_is_named() -> None:
     absent = ProcessSpec("engine", ("no-such-program-here",), ReadyLine("ready"))
     async with Watched([absent]) as watched:
         assert await asyncio.wait_for(asyncio.shield(watched.running), DEADLINE_S) == 1
-        (engine,) = watched.supervisor.reports()
+        engine = watched.now("engine")
     assert "no-such-program-here" in engine.detail
 
 
@@ -208,7 +211,7 @@ async def test_ready_means_that_the_socket_accepts() -> None:
 async def test_a_deaf_child_is_killed_after_its_time() -> None:
     async with Watched([spec("engine", DEAF, stop_timeout_s=0.3)]) as watched:
         await watched.until_ready()
-        pid = watched.pid("engine")
+        pid = watched.now("engine").pid
     assert gone(pid)
     assert watched.running.result() == 0
 
@@ -216,7 +219,7 @@ async def test_a_deaf_child_is_killed_after_its_time() -> None:
 async def test_asked_twice_it_ends_at_once() -> None:
     async with Watched([spec("engine", DEAF, stop_timeout_s=10 * DEADLINE_S)]) as watched:
         await watched.until_ready()
-        pid = watched.pid("engine")
+        pid = watched.now("engine").pid
         watched.supervisor.stop()
         await eventually(lambda: "engine" in watched.states(ProcessState.STOPPING), "it is being stopped")
     assert gone(pid)

@@ -20,7 +20,7 @@ RETRY_S = 0.05
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-class Holder(msgspec.Struct, frozen=True):
+class HoldingServer(msgspec.Struct, frozen=True):
     """The server that holds a data folder."""
 
     pid: int
@@ -48,13 +48,13 @@ def hold(folder: Path, url: str) -> Generator[int]:
             folder=str(folder),
         ) from None
     try:
-        _take(folder, lock, Holder(os.getpid(), datetime.now(UTC), url, version("vectis")))
+        _take(folder, lock, HoldingServer(os.getpid(), datetime.now(UTC), url, version("vectis")))
         yield lock
     finally:
         os.close(lock)
 
 
-def holder(folder: Path) -> Holder | None:
+def holder(folder: Path) -> HoldingServer | None:
     """The server that holds `folder` now, None when there is none, whatever an earlier one left behind.
 
     Raises DataFolderInUse when the folder is held by something that does not say what it is.
@@ -70,7 +70,7 @@ def holder(folder: Path) -> Holder | None:
         return None
 
 
-def _take(folder: Path, lock: int, me: Holder) -> None:
+def _take(folder: Path, lock: int, me: HoldingServer) -> None:
     patience, left = threading.Event(), round(ENDING_S / RETRY_S)
     while (found := _try_take(folder, lock, me)) is not None:
         if _alive(found.pid):
@@ -87,7 +87,7 @@ def _take(folder: Path, lock: int, me: Holder) -> None:
         left -= 1
 
 
-def _try_take(folder: Path, lock: int, me: Holder) -> Holder | None:
+def _try_take(folder: Path, lock: int, me: HoldingServer) -> HoldingServer | None:
     """None when the lock is ours now, else who has it."""
     with _gate(folder):
         if _try_lock(lock):
@@ -96,7 +96,7 @@ def _try_take(folder: Path, lock: int, me: Holder) -> Holder | None:
         return _read(lock, folder)
 
 
-def _in_use(folder: Path, by: str, found: Holder) -> DataFolderInUse:
+def _in_use(folder: Path, by: str, found: HoldingServer) -> DataFolderInUse:
     return DataFolderInUse(f"the data folder {folder} is held {by}", folder=str(folder), pid=found.pid, url=found.url)
 
 
@@ -118,9 +118,9 @@ def _try_lock(lock: int) -> bool:
     return False
 
 
-def _read(lock: int, folder: Path) -> Holder:
+def _read(lock: int, folder: Path) -> HoldingServer:
     try:
-        return msgspec.json.decode(os.pread(lock, 65_536, 0), type=Holder)
+        return msgspec.json.decode(os.pread(lock, 65_536, 0), type=HoldingServer)
     except msgspec.DecodeError:
         raise DataFolderInUse(
             f"the data folder {folder} is held by a process that does not say which it is; "
@@ -129,7 +129,7 @@ def _read(lock: int, folder: Path) -> Holder:
         ) from None
 
 
-def _write(lock: int, who: Holder, folder: Path) -> None:
+def _write(lock: int, who: HoldingServer, folder: Path) -> None:
     try:
         os.ftruncate(lock, 0)
         os.pwrite(lock, msgspec.json.encode(who) + b"\n", 0)

@@ -77,10 +77,6 @@ class Supervisor:
         self._stop_asked = False
         self._gave_up = False
 
-    def reports(self) -> list[ProcessReport]:
-        """All processes, in order of their start."""
-        return list(self._reports.values())
-
     async def run(self) -> int:
         """Run until SIGTERM, SIGINT or `stop`, then end everything in reverse order. The exit status: 0, or 1 when it gave up.
 
