@@ -1,0 +1,203 @@
+"""Builds: the index of a collection is made on a copy by another process, then the collection moves to the copy.
+
+Whatever dies at whatever step, CURRENT names a complete shard: the old one until the new one is flushed, the new one after.
+"""
+
+import asyncio
+import shutil
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+
+import msgspec
+import qdrant_edge as qe
+
+from vectis.adapters.edge.layout import DataFolder, blocks_bytes, remove
+from vectis.adapters.edge.live import SLICE_POINTS, LiveCollection, open_shard
+from vectis.domain.errors import DiskFull, EngineUnavailable
+
+UNINDEXED_SHARE_MIN = 0.1
+"""The part of the points that must be unindexed before a build starts by itself."""
+
+QUIET_S = 3.0
+"""How long writes must have rested for that, unless twice the threshold is unindexed."""
+
+
+class BuilderReport(msgspec.Struct):
+    """A line that the builder process says."""
+
+    ready: bool = False
+    copied_bytes: int = 0
+    changed: bool = False
+    optimize_s: float = 0.0
+    error: str | None = None
+    disk_full: bool = False
+
+
+class BuildTimes(msgspec.Struct):
+    """How long the last build of a collection took: all of it, the copy (writes wait), the swap (everything waits)."""
+
+    build_s: float
+    copy_s: float
+    swap_s: float
+    replayed: int
+
+
+def due(live: LiveCollection, now: float) -> bool:
+    """Whether `live` should be built by itself."""
+    optimizers = live.schema.optimizers
+    point_bytes = 4 * sum(params.size for params in live.schema.dense.values())
+    points = live.shard.info().points_count
+    if point_bytes:
+        threshold = max(optimizers.indexing_threshold * 1024 / point_bytes, points * UNINDEXED_SHARE_MIN)
+        if live.unindexed > 2 * threshold:
+            return True
+        if live.unindexed > threshold and now - live.written_at > QUIET_S:
+            return True
+    condemned = max(optimizers.vacuum_min_vector_number, points * optimizers.deleted_threshold)
+    return live.removed > condemned and now - live.written_at > QUIET_S
+
+
+class Builds:
+    """Runs builds and copies, one at a time."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._turn = asyncio.Lock()
+        self._process: Process | None = None
+        self.times: dict[str, BuildTimes] = {}
+
+    async def build(self, live: LiveCollection) -> bool:
+        """Build what is unindexed; False when there was nothing to do. Queries go on, and so do writes but for the copy."""
+        async with self._turn:
+            live.require_open()
+            live.building = True
+            target = live.folder.following()
+            try:
+                return await self._build(live, target)
+            finally:
+                live.building = False
+                live.end_changes()
+                if target != live.folder.current():
+                    await asyncio.to_thread(remove, target)
+
+    async def copy(self, live: LiveCollection, target: Path) -> None:
+        """Copy the shard as it is now into `target`, which must not exist; writes wait meanwhile."""
+        async with self._turn, self._builder(live, target, optimize=False) as builder, live.no_writes():
+            live.flush()
+            await _step(builder)
+
+    async def copy_folder(self, source: Path, target: Path, schema: Path) -> None:
+        """Copy a shard folder that nobody has open."""
+        async with self._turn, self._spawned(source, target, schema, optimize=False) as builder:
+            await _step(builder)
+
+    def kill(self) -> None:
+        """End the builder that runs, if one does; what waits for it gets EngineUnavailable."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
+    async def abandon(self, live: LiveCollection) -> None:
+        """Return when no build of `live`, which is dropped, runs."""
+        if live.building:
+            self.kill()
+            async with self._turn:
+                return
+
+    async def _build(self, live: LiveCollection, target: Path) -> bool:
+        began = monotonic()
+        async with self._builder(live, target, optimize=True) as builder:
+            async with live.no_writes():
+                copying = monotonic()
+                live.flush()
+                await _step(builder)
+                live.begin_changes()
+                copy_s = monotonic() - copying
+            report = await _hear(builder)
+        live.require_open()
+        if not report.changed:
+            live.unindexed = live.removed = 0
+            return False
+        swap_s, replayed = await self._swap(live, target)
+        self.times[live.name] = BuildTimes(monotonic() - began, copy_s, swap_s, replayed)
+        return True
+
+    async def _swap(self, live: LiveCollection, target: Path) -> tuple[float, int]:
+        loading = monotonic()
+        shard = open_shard(str(target), live.schema)
+        pause_s = monotonic() - loading
+        former_folder = live.folder.current()
+        try:
+            replayed = await _replay(live, shard, live.changes)
+            async with live.no_writes():
+                replayed += await _replay(live, shard, live.changes)
+                shard.flush()
+                await asyncio.to_thread(live.folder.switch, target)
+                former = live.adopt(shard, replayed)
+        except BaseException:
+            if live.shard is not shard:
+                shard.close()
+            raise
+        former.close()
+        await asyncio.to_thread(shutil.rmtree, former_folder, ignore_errors=True)
+        return pause_s, replayed
+
+    @asynccontextmanager
+    async def _builder(self, live: LiveCollection, target: Path, *, optimize: bool) -> AsyncGenerator[Process, None]:
+        source = live.folder.current()
+        self._folder.require_space(blocks_bytes(source) * (3 if optimize else 1))
+        async with self._spawned(source, target, live.folder.path / "schema.json", optimize=optimize) as builder:
+            yield builder
+
+    @asynccontextmanager
+    async def _spawned(
+        self, source: Path, target: Path, schema: Path, *, optimize: bool
+    ) -> AsyncGenerator[Process, None]:
+        flags = ["--optimize"] if optimize else []
+        command = [sys.executable, "-m", "vectis.adapters.edge.builder", *flags, str(source), str(target), str(schema)]
+        self._process = process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
+        try:
+            await _hear(process)
+            yield process
+        finally:
+            self._process = None
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
+
+
+async def _replay(live: LiveCollection, target: qe.EdgeShard, points: int) -> int:
+    """Bring `target` up to date by `points` changes; gives how many it were. Queries go between."""
+    live.replay_indexes(target)
+    replayed = 0
+    while replayed < points and (ids := live.take_changes(SLICE_POINTS)):
+        live.replay(ids, target)
+        replayed += len(ids)
+        await asyncio.sleep(0)
+    return replayed
+
+
+async def _step(process: Process) -> BuilderReport:
+    """Let the builder go on, and hear what came of it."""
+    assert process.stdin is not None
+    process.stdin.write(b"\n")
+    return await _hear(process)
+
+
+async def _hear(process: Process) -> BuilderReport:
+    assert process.stdout is not None
+    line = await process.stdout.readline()
+    if not line:
+        raise EngineUnavailable(
+            f"the builder ended with status {await process.wait()}; the collection is as before, try again",
+            retry_after_s=5.0,
+        )
+    report = msgspec.json.decode(line, type=BuilderReport)
+    if report.disk_full:
+        raise DiskFull(f"build: {report.error}; the collection is as before, make room and repeat")
+    if report.error is not None:
+        raise EngineUnavailable(f"build: {report.error}; the collection is as before", retry_after_s=5.0)
+    return report

@@ -1,0 +1,213 @@
+"""What the engine process holds: the data folder, the open collections, the aliases, the builds. Sockets are in process.py."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import msgspec
+
+from vectis.adapters.edge.build import Builds, due
+from vectis.adapters.edge.joining import QueryJoiner
+from vectis.adapters.edge.layout import DataFolder, disk_errors, remove, replace_file, sync_folder
+from vectis.adapters.edge.live import LiveCollection, create_shard
+from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict, InvalidInput, NotFound
+from vectis.domain.schema import CollectionSchema, check_name
+
+HOUSEKEEPING_S = 0.5
+_IMAGE_SHARD = "shard"
+_IMAGE_SCHEMA = "schema.json"
+
+
+class Host:
+    """All collections of one data folder. Collections are opened when first asked for."""
+
+    def __init__(self, folder: DataFolder, loop: asyncio.AbstractEventLoop, answered: Callable[[], None]) -> None:
+        self.folder = folder
+        self.builds = Builds(folder)
+        self.failures = 0
+        self._loop = loop
+        self._answered = answered
+        self._aliases = folder.aliases()
+        self._open: dict[str, QueryJoiner] = {}
+        self._admin = asyncio.Lock()
+        self._automatic: dict[str, asyncio.Task[bool]] = {}
+        self._last_failure: str | None = None
+
+    def joiner(self, name: str) -> QueryJoiner:
+        """The collection or alias `name`, opened. CollectionNotFound on absence."""
+        name = self._aliases.get(name, name)
+        joiner = self._open.get(name)
+        if joiner is not None:
+            return joiner
+        check_name(name)
+        folder = self.folder.collection(name)
+        if folder is None:
+            raise CollectionNotFound(f"no collection or alias is named {name!r}", name=name)
+        joiner = self._open[name] = QueryJoiner(LiveCollection(folder), self._loop, self._answered)
+        return joiner
+
+    @property
+    def joiners(self) -> list[QueryJoiner]:
+        """Those of the open collections."""
+        return list(self._open.values())
+
+    def live(self, name: str) -> LiveCollection:
+        """The open collection behind `joiner`."""
+        return self.joiner(name).live
+
+    async def create(self, name: str, schema: CollectionSchema) -> None:
+        """Create it; durable on return."""
+        check_name(name)
+        if not (schema.dense or schema.sparse):
+            raise InvalidInput("schema: a collection needs at least one dense or sparse vector")
+        async with self._admin:
+            self._require_absent(name)
+            self.folder.require_space()
+            draft, generation = self.folder.draft(name, schema)
+            try:
+                with disk_errors():
+                    generation.mkdir()
+                    create_shard(str(generation), schema)
+                    self.folder.publish(draft, name)
+            finally:
+                remove(draft)
+
+    async def drop(self, name: str) -> bool:
+        """Remove it; False when there is none. A build of it ends."""
+        check_name(name)
+        async with self._admin:
+            folder = self.folder.collection(name)
+            if folder is None:
+                return False
+            joiner = self._open.pop(name, None)
+            if joiner is not None:
+                joiner.live.dropped = True
+                await self.builds.abandon(joiner.live)
+                await joiner.live.settle()
+                joiner.live.shard.close()
+            trash = self.folder.condemn(folder)
+            self._aliases = {a: c for a, c in self._aliases.items() if c != name}
+            self.folder.write_aliases(self._aliases)
+        await asyncio.to_thread(remove, trash)
+        return True
+
+    def apply_aliases(self, aliases: dict[str, str]) -> None:
+        """Replace all aliases in one change."""
+        for alias, target in aliases.items():
+            check_name(alias, what="alias")
+            if self.folder.collection(alias) is not None:
+                raise CollectionExists(f"alias {alias!r}: a collection has this name", name=alias)
+            if self.folder.collection(target) is None:
+                raise CollectionNotFound(f"alias {alias!r}: no collection is named {target!r}", name=target)
+        self.folder.write_aliases(aliases)
+        self._aliases = dict(aliases)
+
+    @property
+    def aliases(self) -> dict[str, str]:
+        """The aliases now."""
+        return self._aliases
+
+    async def optimize(self, name: str) -> bool:
+        """Build now, after a build that runs already."""
+        return await self.builds.build(self.live(name))
+
+    async def snapshot(self, name: str, target: Path) -> None:
+        """Write an image into `target`, complete or not at all."""
+        _require_new(target)
+        live = self.live(name)
+        draft = target.with_name(f".{target.name}.partial")
+        try:
+            with disk_errors():
+                remove(draft)
+                draft.mkdir(parents=True)
+                await self.builds.copy(live, draft / _IMAGE_SHARD)
+                replace_file(draft / _IMAGE_SCHEMA, msgspec.json.encode(live.schema))
+                draft.rename(target)
+                sync_folder(target.parent)
+        finally:
+            await asyncio.to_thread(remove, draft)
+
+    async def restore(self, name: str, source: Path) -> None:
+        """Create `name` from an image, which stays as it is."""
+        check_name(name)
+        image = source / _IMAGE_SCHEMA
+        if not image.is_file():
+            raise NotFound(f"{source}: no image of a collection here", path=str(source))
+        schema = msgspec.json.decode(image.read_bytes(), type=CollectionSchema)
+        async with self._admin:
+            self._require_absent(name)
+            self.folder.require_space()
+            draft, generation = self.folder.draft(name, schema)
+            try:
+                with disk_errors():
+                    await self.builds.copy_folder(source / _IMAGE_SHARD, generation, image)
+                    self.folder.publish(draft, name)
+            finally:
+                await asyncio.to_thread(remove, draft)
+
+    async def housekeep(self) -> None:
+        """Flush what is due and start builds that are due, for ever."""
+        while True:
+            await asyncio.sleep(HOUSEKEEPING_S)
+            for name, joiner in list(self._open.items()):
+                try:
+                    joiner.live.flush_when_due()
+                except Exception as error:  # noqa: BLE001 - the engine raises bare Exception; the log keeps the points
+                    self._note_failure(f"flush of {name}", error)
+                self._build_when_due(name, joiner.live)
+
+    def _build_when_due(self, name: str, live: LiveCollection) -> None:
+        running = self._automatic.get(name)
+        if running is not None:
+            if not running.done():
+                return
+            del self._automatic[name]
+            if not running.cancelled() and (error := running.exception()) is not None:
+                self._note_failure(f"build of {name}", error)
+        if not live.building and due(live, monotonic()):
+            self._automatic[name] = self._loop.create_task(self.builds.build(live))
+
+    def _note_failure(self, what: str, error: BaseException) -> None:
+        self.failures += 1
+        self._last_failure = f"{what}: {type(error).__name__}: {error}"
+
+    async def close(self) -> None:
+        """End builds, flush and close everything."""
+        self.builds.kill()
+        for joiner in self._open.values():
+            await joiner.live.settle()
+            joiner.drain()
+            joiner.live.close()
+
+    def stats(self) -> dict[str, Any]:
+        """What there is to measure, per collection that is open."""
+        collections: dict[str, Any] = {}
+        for name, joiner in self._open.items():
+            times = self.builds.times.get(name)
+            collections[name] = {
+                "points": joiner.live.shard.info().points_count,
+                "unindexed": joiner.live.unindexed,
+                "building": joiner.live.building,
+                "queries": joiner.requests,
+                "batches": joiner.batches,
+                "waiting": joiner.waiting,
+                "last_build": msgspec.to_builtins(times) if times else None,
+            }
+        return {
+            "collections": collections,
+            "failures": self.failures,
+            "last_failure": self._last_failure,
+            "disk_free_bytes": shutil.disk_usage(self.folder.path).free,
+        }
+
+    def _require_absent(self, name: str) -> None:
+        if name in self._aliases or self.folder.collection(name) is not None:
+            raise CollectionExists(f"a collection or alias {name!r} exists already", name=name)
+
+
+def _require_new(folder: Path) -> None:
+    if folder.exists():
+        raise Conflict(f"{folder}: exists already; an image goes into a folder of its own", path=str(folder))

@@ -1,0 +1,25 @@
+"""What the engine's exceptions mean, told by their messages: it raises bare Exception. The only place that reads them."""
+
+from vectis.domain.errors import DiskFull, InvalidInput, InvalidVector, VectisError, WrongDimension
+
+_MEANINGS: tuple[tuple[str, type[VectisError]], ...] = (
+    ("Vector dimension error", WrongDimension),
+    ("Not existing vector name", InvalidVector),
+    ("Wrong usage of", InvalidVector),
+    ("Conversion between", InvalidVector),
+    ("Validation error", InvalidInput),
+    ("Bad input", InvalidInput),
+    ("invalid JSON path", InvalidInput),
+    ("No space left on device", DiskFull),
+)
+
+
+def meaning(error: BaseException) -> VectisError | None:
+    """The domain's error, or None when the engine failed in a way that nobody foresaw."""
+    if isinstance(error, VectisError):
+        return error
+    message = str(error)
+    for sign, kind in _MEANINGS:
+        if sign in message:
+            return kind(f"the engine refused: {message.splitlines()[0][:300]}")
+    return None
