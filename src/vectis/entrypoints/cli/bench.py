@@ -14,6 +14,7 @@ import typer
 import uvloop
 
 from vectis.domain.errors import Unsupported
+from vectis.domain.points import Dense
 from vectis.entrypoints.cli.api import API, Api, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import reporting
@@ -97,11 +98,11 @@ async def _measure(
     return runs
 
 
-async def vectors_of(api: Api, collection: str) -> tuple[str, list[array[float]]]:
+async def vectors_of(api: Api, collection: str) -> tuple[str, list[Dense]]:
     """The name of the collection's first dense vector and up to 1000 stored ones. Unsupported when there are none."""
     place = "/collections" + path_of(collection)
     names: list[str] = list((await api.get(place))["profile"]["schema"]["dense"])
-    vectors: list[array[float]] = []
+    vectors: list[Dense] = []
     offset: int | str | None = None
     while names and len(vectors) < VECTORS_MAX:
         wanted = {"limit": PAGE, "offset": offset, "with_vectors": names[:1], "with_payload": False}

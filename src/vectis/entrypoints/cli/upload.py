@@ -21,7 +21,7 @@ Advance = Callable[[float], None]
 """Told how many documents are done so far."""
 
 
-class Refused(msgspec.Struct, frozen=True):
+class Rejection(msgspec.Struct, frozen=True):
     """A document that did not get in, and why."""
 
     id: str
@@ -38,7 +38,7 @@ class Tally(msgspec.Struct):
     chunks: int = 0
     embedded: int = 0
     reused: int = 0
-    refused: list[Refused] = []
+    refused: list[Rejection] = []
     dead_jobs: list[str] = []
 
 
@@ -76,7 +76,7 @@ class Upload:
         except TooLarge as error:
             await self._send_halves(batch, error)
             return
-        refused = [Refused(each["id"], each["code"], each["reason"]) for each in answer["refused"]]
+        refused = [Rejection(each["id"], each["code"], each["reason"]) for each in answer["refused"]]
         self.tally.sent += answer["accepted"]
         self.tally.unchanged += answer["unchanged"]
         self.tally.refused += refused
@@ -87,7 +87,7 @@ class Upload:
     async def _send_halves(self, batch: list[Document], error: TooLarge) -> None:
         """A batch beyond the server's maximum goes in halves; a document that is too large by itself is refused."""
         if len(batch) == 1:
-            self.tally.refused.append(Refused(batch[0].id, error.code, error.message))
+            self.tally.refused.append(Rejection(batch[0].id, error.code, error.message))
             self._finished += 1
             return
         await self._send_batch(batch[: len(batch) // 2])

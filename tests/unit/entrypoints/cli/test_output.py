@@ -1,0 +1,55 @@
+"""What people see of a search."""
+
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from vectis.entrypoints.cli import output, search
+from vectis.entrypoints.cli.output import marked, moment
+
+RESULT: dict[str, Any] = {
+    "id": "guide.md",
+    "score": 0.5,
+    "payload": {"title": "Guide", "heading_path": ["Guide", "Install"], "source": "handbook"},
+    "snippet": "… run <mark>pip</mark> &lt;install&gt;",
+    "explanation": {
+        "prefetches": {"dense": {"rank": 1, "score": 0.81}, "sparse": {"rank": 3, "score": 7.0}},
+        "fusion": "rrf: k 60",
+        "contributions": {"dense": 0.0167},
+    },
+}
+
+
+def test_a_snippet_is_unescaped_and_its_matches_are_marked() -> None:
+    text = marked("a &amp; <mark>b</mark> c <mark>d</mark>")
+    assert text.plain == "a & b c d"
+    assert [text.plain[span.start : span.end] for span in text.spans] == ["b", "d"]
+
+
+def test_a_moment_is_shown_to_the_second() -> None:
+    assert (moment("2026-01-02T03:04:05.678Z"), moment(None)) == ("2026-01-02 03:04:05", "")
+
+
+def test_an_answer_shows_rank_score_place_snippet_and_explanation(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(search, "console", Console(width=120))
+    monkeypatch.setattr(search, "notes", Console(width=120, stderr=True))
+    search.show({"results": [RESULT], "degraded": ["dense"], "collection": "docs", "took_ms": 4.2})
+    shown, remarks = capsys.readouterr()
+    assert " 1  0.5000  Guide > Install" in shown
+    assert "guide.md  (handbook)" in shown
+    assert "… run pip <install>" in shown
+    assert "dense rank 1 score 0.8100 adds 0.0167; sparse rank 3 score 7.0000; rrf: k 60" in shown
+    assert "answered without dense" in remarks
+    assert "1 results from docs in 4.2 ms" in remarks
+
+
+def test_a_table_has_a_heading_and_a_line_for_each_row(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "console", Console(width=80))
+    output.print_table(("name", "points:"), [("docs", 12), ("[b]", None)])
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split() for line in lines] == [["name", "points"], ["docs", "12"], ["[b]"]]
