@@ -3,9 +3,8 @@
 import asyncio
 from array import array
 from collections.abc import Sequence
+from math import hypot, inf
 from typing import Any
-
-import numpy as np
 
 from vectis.adapters.openai.endpoint import EmbeddingsEndpoint
 from vectis.adapters.openai.tokens import estimate_tokens, truncate
@@ -22,7 +21,8 @@ class OpenAiEmbedder:
 
     `request_dimensions` sends `dimensions` along, for models that can shorten their vectors. A text is cut to `max_tokens`
     estimated tokens, a request holds at most `batch_texts_max` texts and `batch_tokens_max` estimated tokens. `timeout_s`
-    is for one try; a query with all its tries has `query_deadline_s`, a request for documents `document_deadline_s`.
+    is for one try, `retry_wait_s` to twice that the wait before the second; a query with all its tries has
+    `query_deadline_s`, a request for documents `document_deadline_s`.
     """
 
     def __init__(
@@ -39,10 +39,11 @@ class OpenAiEmbedder:
         batch_texts_max: int = 128,
         batch_tokens_max: int = 65_536,
         timeout_s: float = 10.0,
+        retry_wait_s: float = 0.5,
         query_deadline_s: float = 10.0,
         document_deadline_s: float = 120.0,
     ) -> None:
-        self._endpoint = EmbeddingsEndpoint(base_url, api_key, timeout_s)
+        self._endpoint = EmbeddingsEndpoint(base_url, api_key, timeout_s=timeout_s, retry_wait_s=retry_wait_s)
         # The endpoint names no version of its weights: the model's name has to do.
         self._profile = EmbeddingProfile(model, model, dimension, max_tokens, query_prefix, document_prefix)
         self._request_dimensions = request_dimensions
@@ -116,8 +117,7 @@ class OpenAiEmbedder:
                 "set its dimension right",
                 given=len(vector), expected=expected,
             )  # fmt: skip
-        values = np.array(vector, dtype=np.float64)
-        length = float(np.linalg.norm(values))
-        if not 0 < length < float("inf"):
+        length = hypot(*vector)
+        if not 0 < length < inf:
             raise EmbedderUnavailable(f"{self._profile.model} gave a vector of length {length}, which has no direction")
-        return array("f", (values / length).astype("<f4").tobytes())
+        return array("f", [value / length for value in vector])

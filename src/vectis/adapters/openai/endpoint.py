@@ -29,7 +29,7 @@ class _Embeddings(msgspec.Struct, frozen=True):
 class EmbeddingsEndpoint:
     """POSTs to `base_url`/embeddings. The key is sent in a header and nowhere else; no error repeats it."""
 
-    def __init__(self, base_url: str, api_key: str, timeout_s: float) -> None:
+    def __init__(self, base_url: str, api_key: str, *, timeout_s: float, retry_wait_s: float) -> None:
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL as error:
@@ -40,6 +40,9 @@ class EmbeddingsEndpoint:
             )
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
         self._api_key = api_key
+        self._retrying = stamina.AsyncRetryingCaller(
+            attempts=ATTEMPTS_MAX, timeout=None, wait_initial=retry_wait_s, wait_jitter=retry_wait_s, wait_max=10.0
+        )
         self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout_s)
 
     async def embed(self, body: dict[str, Any], count: int, deadline_s: float) -> list[list[float]]:
@@ -53,10 +56,9 @@ class EmbeddingsEndpoint:
             response = await self._client.post("embeddings", json=body)
             return response.raise_for_status()
 
-        retrying = stamina.AsyncRetryingCaller(attempts=ATTEMPTS_MAX, timeout=None, wait_initial=0.2, wait_max=10.0)
         try:
             async with asyncio.timeout(deadline_s):
-                response = await retrying.on(partial(_wait_s, longest=deadline_s))(post)
+                response = await self._retrying.on(partial(_wait_s, longest=deadline_s))(post)
         except TimeoutError as error:
             raise EmbedderUnavailable(f"the embeddings endpoint gave no answer within {deadline_s:g} s") from error
         except httpx.HTTPStatusError as error:
@@ -107,7 +109,7 @@ def _retry_after_s(response: httpx.Response) -> float | None:
 def _in_order(content: bytes, count: int) -> list[list[float]]:
     try:
         answer = msgspec.json.decode(content, type=_Embeddings)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter for deep nesting under a key that is not ours
         raise EmbedderUnavailable(f"the embeddings endpoint answers something else than embeddings: {error}") from error
     by_index = {item.index: item.embedding for item in answer.data}
     if len(answer.data) != count or by_index.keys() != set(range(count)):
