@@ -11,12 +11,16 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from math import isclose
 from pathlib import Path
+from shutil import rmtree
+from tempfile import mkdtemp
 from typing import Any
 
 import msgspec
 import pytest
 from qdrant_client import AsyncQdrantClient
 
+from vectis.adapters.edge.client import EdgeEngine
+from vectis.adapters.edge.launch import EngineProcess
 from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.qdrant.engine import QdrantEngine, open_qdrant
 from vectis.domain.filters import Filter, check
@@ -40,7 +44,8 @@ SCHEMA = CollectionSchema(
 )
 SMALL = CollectionSchema(dense={"dense": DenseParams(size=2, distance=Distance.DOT)}, quantization=None)
 
-KINDS = ("memory", "edge", "qdrant-local", "qdrant-server")
+SERVER_URL = "QDRANT_URL"
+KINDS = ["memory", "edge", "qdrant-local", *(["qdrant-server"] if SERVER_URL in os.environ else [])]
 
 LACKS: dict[str, dict[str, str]] = {
     "qdrant-local": {
@@ -56,16 +61,18 @@ async def opened_engine(kind: str, folder: Path) -> AsyncIterator[Engine]:
     if kind == "memory":
         yield MemoryEngine()
     elif kind == "edge":
-        pytest.skip("edge is not there yet")
+        socket = Path(mkdtemp(prefix="vectis-")) / "engine.sock"  # the paths of test folders are too long for a socket
+        try:
+            async with EngineProcess(folder / "engine", socket), EdgeEngine(socket) as edge:
+                yield edge
+        finally:
+            rmtree(socket.parent)
     elif kind == "qdrant-local":
         local = QdrantEngine(AsyncQdrantClient(":memory:"))
         yield local
         await local.close()
     else:
-        url = os.environ.get("QDRANT_URL")
-        if not url:
-            pytest.skip("QDRANT_URL is not set: no Qdrant server to test against")
-        server = await open_qdrant(url, api_key=os.environ.get("QDRANT_API_KEY"))
+        server = await open_qdrant(os.environ[SERVER_URL], api_key=os.environ.get("QDRANT_API_KEY"))
         yield server
         await server.close()
 

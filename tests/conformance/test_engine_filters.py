@@ -161,7 +161,12 @@ FILTERS: dict[str, tuple[dict[str, Any], list[PointId]]] = {
         [2, 3, 4, 5, 6, UUID_A],
     ),
     "three deep": (
-        {"should": [{"must": [{"should": [match("n", value=9)]}]}, {"must": [{"must_not": [bounds("n", lt=50)]}, match("n", value=77)]}]},
+        {
+            "should": [
+                {"must": [{"should": [match("n", value=9)]}]},
+                {"must": [{"must_not": [bounds("n", lt=50)]}, match("n", value=77)]},
+            ]
+        },
         [2, UUID_A],
     ),
 }  # fmt: skip

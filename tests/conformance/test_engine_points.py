@@ -195,7 +195,6 @@ async def test_selectors(engine: Engine, unique: str) -> None:
     assert await chosen(["b"]) == {"b": {"c": 2, "d": [3]}}
     assert await chosen(["list[].x"]) == {"list": [{"x": 1}, {"x": 3}]}
     assert await chosen(["absent"]) == {}
-    assert await chosen([]) == {}
     (record,) = await engine.retrieve(unique, [1], with_vectors=["sparse"])
     assert record.vectors == {"sparse": SparseVector([1], [1.0])}
     (record,) = await engine.retrieve(unique, [1], with_vectors=["euclid"])

@@ -147,7 +147,7 @@ async def test_weighted_rrf_by_hand(engine: Engine, tiny: str) -> None:
 
     assert_scores(
         answer,
-        [(5, part(0, 3) + part(2, 1)), (3, part(2, 3) + part(0, 1)), (4, part(1, 3)), (2, part(1, 1))],
+        [(3, part(2, 3) + part(0, 1)), (5, part(0, 3) + part(2, 1)), (4, part(1, 3)), (2, part(1, 1))],
     )
 
 
@@ -191,7 +191,7 @@ async def test_score_thresholds(engine: Engine, tiny: str) -> None:
     assert [p.id for p in await engine.query(tiny, both)] == [5, 4]
     euclid = one(nearest([2.2, 0, 0, 0], "euclid"), score_threshold=1.0)
     assert [p.id for p in await engine.query(tiny, euclid)] == [2, 3]
-    assert [p.id for p in await engine.query(tiny, one(sparse({12: 1.0, 1: 1.0}, "plain"), score_threshold=-1.5))] == [
+    assert [p.id for p in await engine.query(tiny, one(sparse({12: 1.1, 1: 1.0}, "plain"), score_threshold=-1.5))] == [
         2,
         1,
     ]
@@ -295,9 +295,8 @@ async def test_batch_answers_each_query_in_order(twin: Twin) -> None:
         for i, p in enumerate(points)
     ]
     queries.insert(2, one(Nearest(points[0].vectors["sparse"], "sparse", 50), limit=0))
-    queries.append(
-        EngineQuery((Nearest(points[0].vectors["dense"], "dense", 9), Nearest(points[1].vectors["sparse"], "sparse", 9)), 4, fusion=Rrf())
-    )  # fmt: skip
+    legs = Nearest(points[0].vectors["dense"], "dense", 9), Nearest(points[1].vectors["sparse"], "sparse", 9)
+    queries.append(EngineQuery(legs, 4, fusion=Dbsf()))
     answers = await twin.engine.query_batch(twin.name, queries)
     assert len(answers) == len(queries)
     for query, answer in zip(queries, answers, strict=True):

@@ -50,9 +50,9 @@ def idf_weights(documents: Sequence[SparseVector], indices: Sequence[int]) -> di
 
 
 def sparse_score(document: SparseVector, weights: Mapping[int, float]) -> float | None:
-    """The dot product, None when no position is shared: such points are no candidates."""
-    shared = [value * weights[i] for i, value in zip(document.indices, document.values, strict=True) if i in weights]
-    return sum(shared) if shared else None
+    """The dot product; None when it is 0 or no position is shared, for the engine takes neither as a candidate."""
+    pairs = zip(document.indices, document.values, strict=True)
+    return sum(value * weights[index] for index, value in pairs if index in weights) or None
 
 
 def rrf(lists: Sequence[Ranked], k: int, weights: Sequence[float] | None) -> Ranked:

@@ -101,7 +101,7 @@ class QdrantEngine:
                 raise EngineUnavailable(
                     f"the optimizer of {name!r} failed: see the log of the Qdrant server", name=name
                 )
-            await asyncio.sleep(pause_s)
+            await asyncio.sleep(pause_s)  # the server offers no call that waits for its optimizer
             pause_s = min(2 * pause_s, _POLL_LAST_S)
         return True
 

@@ -36,7 +36,10 @@ _BY_MESSAGE: tuple[tuple[re.Pattern[str], type[errors.VectisError], str], ...] =
         (r"collection .*(not found|doesn't exist)", errors.CollectionNotFound, "create it, or list what there is"),
         (r"(collection|alias) .*already exists", errors.CollectionExists, "drop it first, or choose another name"),
         (r"dimension error: expected dim: (?P<expected>\d+), got (?P<given>\d+)", errors.WrongDimension, ""),
+        # how numpy says it in the client's local mode
+        (r"shapes \(\d+,(?P<expected>\d+)\) and \((?P<given>\d+),\)", errors.WrongDimension, ""),
         (r"not existing vector name|vector.*(is not found|does not exist)", errors.InvalidVector, "see the schema"),
+        (r"conversion between sparse and|indices.*(unique|same length)", errors.InvalidVector, "see the schema"),
         (r"json.?path|invalid path", errors.InvalidFilter, "payload paths are like a.b, a[].b or a[0]"),
         (r"no space left|not enough space|disk (is )?full", errors.DiskFull, "free space where Qdrant keeps its data"),
     )
