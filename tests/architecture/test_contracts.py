@@ -1,5 +1,6 @@
 """The import contracts of pyproject.toml hold, and cover every package there is."""
 
+import ast
 import subprocess
 import sys
 import sysconfig
@@ -39,10 +40,21 @@ def test_every_feature_is_kept_from_drivers(root: Path) -> None:
     assert features <= covered, f"add to source_modules of the contract `drivers`: {sorted(features - covered)}"
 
 
+def _imported_by_string(module) -> list[tuple[int, str]]:
+    """(line, module) of each `import_module("...")`."""
+    return [
+        (node.lineno, node.args[0].value)
+        for node in module.nodes
+        if isinstance(node, ast.Call)
+        and ast.unparse(node.func) in ("import_module", "importlib.import_module")
+        and isinstance(node.args[0], ast.Constant)
+    ]
+
+
 def test_a_driver_is_imported_by_its_owner_only(modules) -> None:
     wrong = []
     for module in modules:
-        for line, imported, _ in module.imports:
+        for line, imported in [(line, name) for line, name, _ in module.imports] + _imported_by_string(module):
             owners = DRIVER_OWNERS.get(imported.partition(".")[0])
             if owners and not any(module.name == owner or module.name.startswith(owner + ".") for owner in owners):
                 wrong.append(f"{module}:{line} imports {imported}; only {' and '.join(owners)} may")

@@ -1,0 +1,133 @@
+"""Writes the pages of docs/reference from the code: `make docs`. A test holds the committed pages equal to what this makes.
+
+A page is one function that gives Markdown, and its entry in PAGES.
+"""
+
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_args
+
+import msgspec
+import typer
+
+from vectis.domain import errors
+from vectis.entrypoints.cli.exits import EXIT_CODES
+from vectis.entrypoints.cli.main import COMMANDS, load
+from vectis.entrypoints.rest.problems import STATUS
+from vectis.entrypoints.rest.routes import OPERATIONS
+from vectis.runtime.settings import ALIASES, Settings
+
+FOLDER = Path(__file__).parent / "reference"
+
+
+def error_page() -> str:
+    """Every error: code, what it means, how each surface says it."""
+    found: list[tuple[int, type[errors.VectisError]]] = []
+
+    def walk(error: type[errors.VectisError], depth: int) -> None:
+        found.append((depth, error))
+        for below in error.__subclasses__():
+            walk(below, depth + 1)
+
+    walk(errors.VectisError, 0)
+    rows = [
+        (f"{'&nbsp;&nbsp;' * depth}`{error.code}`", first_line(error), str(STATUS.get(error, 500)), str(EXIT_CODES[error.code]))
+        for depth, error in found
+    ]  # fmt: skip
+    return page(
+        "Errors",
+        "Over HTTP an error is a problem (RFC 9457) whose `code` is one of these; the codes never change meaning. "
+        "An error set in below another is a case of it. The command line ends with the exit code.",
+        table(("code", "means", "HTTP", "exit"), rows),
+    )
+
+
+def settings_page() -> str:
+    """Every setting with its key and default."""
+    aliases = {place: key for key, place in ALIASES.items()}
+    parts: list[str] = []
+    for section in msgspec.structs.fields(Settings):
+        owner = section.name
+        rows = [
+            (
+                f"`{owner}.{field.name}`",
+                f"`VECTIS_{owner}__{field.name}`".upper(),
+                f"`{aliases[owner, field.name]}`" if (owner, field.name) in aliases else "",
+                type_name(field.type),
+                f"`{field.default}`" if field.default != "" else "empty",
+            )
+            for field in msgspec.structs.fields(section.type)
+        ]
+        parts.append(f"## {owner}\n\n{inspect.getdoc(section.type)}\n\n")
+        parts.append(table(("setting", "environment", "also understood", "type", "default"), rows) + "\n\n")
+    return page(
+        "Settings",
+        "Read from the file given as `--config` (TOML, one section per owner), then from the environment, then from the "
+        "command line; the later weighs more. An unknown key is an error.",
+        "".join(parts).rstrip("\n"),
+    )
+
+
+def route_page() -> str:
+    """Every route of the REST surface."""
+    rows = [(f"`{o.method}`", f"`{o.path}`", o.summary, str(o.status)) for o in OPERATIONS]
+    return page(
+        "Routes",
+        "The REST surface. `GET /openapi.json` of a running server describes bodies and answers.",
+        table(("method", "path", "does", "status"), rows),
+    )
+
+
+def command_page() -> str:
+    """Every command with its options."""
+    parts = ["", ""]
+    for name, (module, summary) in COMMANDS.items():
+        parts += [f"## vectis {name}", "", summary, ""]
+        command: Any = load(module)
+        for title, one in sorted(getattr(command, "commands", {"": command}).items()):
+            usage = f"vectis {name} {title}".strip()
+            context = typer.Context(one, info_name=usage)
+            parts += [f"`{' '.join(one.get_usage(context).split()).removeprefix('Usage: ')}`", ""]
+            records = [record for p in one.get_params(context) if (record := p.get_help_record(context)) is not None]
+            parts += (
+                [table(("option", "means"), [(f"`{flag}`", means) for flag, means in records]), ""] if records else []
+            )
+    return page("Commands", "Each command explains itself with `--help`.", "\n".join(parts).strip("\n"))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "commands.md": command_page,
+    "errors.md": error_page,
+    "routes.md": route_page,
+    "settings.md": settings_page,
+}
+
+
+def page(title: str, lead: str, body: str) -> str:
+    """A whole page."""
+    return f"# {title}\n\nMade from the code by `make docs`.\n\n{lead}\n\n{body}\n"
+
+
+def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    """A Markdown table; bars within cells are escaped."""
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def first_line(documented: type) -> str:
+    """The first line of a docstring."""
+    return (inspect.getdoc(documented) or "").splitlines()[0]
+
+
+def type_name(annotation: Any) -> str:
+    """How a setting's type is shown to people."""
+    choices = get_args(annotation)
+    return ", ".join(f"`{choice or 'empty'}`" for choice in choices) if choices else annotation.__name__
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(exist_ok=True)
+    for name, make in PAGES.items():
+        (FOLDER / name).write_text(make(), encoding="utf-8")
+        print(f"docs/reference/{name}")
