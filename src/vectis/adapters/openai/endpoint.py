@@ -65,7 +65,9 @@ class EmbeddingsEndpoint:
             raise self._refusal(error.response) from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise EmbedderUnavailable(f"the embeddings endpoint at {self._client.base_url} fails: {reason}") from error
+            raise EmbedderUnavailable(
+                f"the embeddings endpoint at {self._client.base_url.host} fails: {reason}"
+            ) from error
         return _in_order(response.content, count)
 
     async def close(self) -> None:

@@ -10,29 +10,21 @@ from vectis.adapters.minilm.store import ensure_graph
 from vectis.domain.errors import DiskFull, InvalidSetting
 
 
-def test_the_second_call_takes_the_file_of_the_first(weights, tmp_path):
-    path = ensure_graph(weights, tmp_path)
+def test_the_second_call_takes_the_file_of_the_first(weights, graph_folder):
+    path = ensure_graph(weights, graph_folder)
     before = path.stat()
-    assert ensure_graph(weights, tmp_path) == path
+    assert ensure_graph(weights, graph_folder) == path
     assert (path.stat().st_ino, path.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
-def test_a_damaged_file_is_built_anew(weights, tmp_path):
-    path = ensure_graph(weights, tmp_path)
-    whole = path.read_bytes()
-    path.write_bytes(whole[: len(whole) // 2])
-    foreign = path.with_name(f"{path.name.rpartition('-')[0]}-{'0' * 64}.onnx")
-    foreign.write_bytes(b"not a graph")
+def test_what_is_damaged_foreign_or_unfinished_is_built_anew(weights, graph_folder, tmp_path):
+    sound = ensure_graph(weights, graph_folder)
+    whole, stem = sound.read_bytes(), sound.name.rpartition("-")[0]
+    (tmp_path / sound.name).write_bytes(whole[: len(whole) // 2])
+    (tmp_path / f"{stem}-{'0' * 64}.onnx").write_bytes(b"not a graph")
+    (tmp_path / f"{stem}.unfinished").write_bytes(b"of a builder that was killed")
     assert ensure_graph(weights, tmp_path).read_bytes() == whole
-    assert not foreign.exists()
-
-
-def test_what_a_killed_builder_left_does_not_stay(weights, tmp_path):
-    name = ensure_graph(weights, tmp_path).name
-    (tmp_path / name).unlink()
-    (tmp_path / f"{name.rpartition('-')[0]}.unfinished").write_bytes(b"half")
-    assert ensure_graph(weights, tmp_path).name == name
-    assert not list(tmp_path.glob("*.unfinished"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([sound.name, f"{stem}.lock"])
 
 
 def test_several_processes_may_start_at_once(weights, tmp_path):
