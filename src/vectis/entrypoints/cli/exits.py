@@ -13,7 +13,6 @@ from vectis.domain.errors import VectisError
 FAILED = 1
 USAGE = 2
 UNAVAILABLE = 3
-INTERRUPTED = 130
 
 EXIT_CODES = {
     "error": FAILED,
@@ -46,7 +45,7 @@ EXIT_CODES = {
     "jobs_unavailable": UNAVAILABLE,
     "deadline_exceeded": UNAVAILABLE,
 }
-"""Error code -> exit code: 1 failed or refused, 2 wrongly called, 3 unavailable (try again)."""
+"""Error code -> exit code: 1 failed or refused, 2 wrongly called, 3 unavailable (try again). Ctrl-C is 130."""
 
 HINTS = {
     "collection_not_found": "`vectis collections list` shows what there is, `vectis ingest` makes one",

@@ -78,7 +78,7 @@ async def until_ended(api: Api, job: str, *, timeout_s: float) -> Any:
     while (seen := await api.get("/jobs" + path_of(job)))["state"] not in ENDED:
         if monotonic() >= deadline:
             raise DeadlineExceeded(f"job {job} is still {seen['state']} after {timeout_s:g} s; it goes on")
-        await asyncio.sleep(POLL_S)
+        await asyncio.sleep(POLL_S)  # HTTP has no word for "when it ends"
     return seen
 
 

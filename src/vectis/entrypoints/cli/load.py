@@ -50,7 +50,7 @@ class _Run:
         return now < self._end and len(self.latencies) + self.errors < self._answers_max
 
 
-class _Client(asyncio.Protocol):
+class _LoadClient(asyncio.Protocol):
     """One connection: sends, waits for the whole answer, notes its latency, sends the next."""
 
     def __init__(self, run: _Run, ended: Callable[[], None]) -> None:
@@ -155,7 +155,7 @@ async def _connections(url_or_socket: str, run: _Run) -> None:
     loop = asyncio.get_running_loop()
     while run.goes_on(perf_counter()):
         over = asyncio.Event()
-        protocol = _Client(run, over.set)
+        protocol = _LoadClient(run, over.set)
         if url_or_socket.startswith("unix:"):
             transport, _ = await loop.create_unix_connection(lambda p=protocol: p, url_or_socket.removeprefix("unix:"))
         else:

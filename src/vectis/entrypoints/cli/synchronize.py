@@ -1,6 +1,6 @@
 """Making a collection hold a source as it is now: compare, send what is new, remove what is gone."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Any
@@ -11,10 +11,12 @@ from vectis.domain.documents import Document
 from vectis.domain.errors import CollectionNotFound
 from vectis.domain.hashing import content_hash
 from vectis.entrypoints.cli.api import Api, path_of
-from vectis.entrypoints.cli.upload import Advance, Tally, Upload
+from vectis.entrypoints.cli.upload import Advance, Rejection, Tally, Upload
 from vectis.ingest.sync import plan_sync
 
 PAGE = 1000
+NOT_INDEXED = "not_indexed"
+"""Stands for a code where a document was taken but its indexing failed."""
 
 ShowProgress = Callable[[int], AbstractContextManager[Advance]]
 """Opens a progress bar for so many documents."""
@@ -47,21 +49,29 @@ async def synchronize(
     began = monotonic()
     local = {document.id: document for document in documents}
     hashes = ((id, content_hash(document)) for id, document in local.items())
-    plan = plan_sync(hashes, await _remote(api, collection, source))
+    held = [
+        (line["id"], line["content_hash"] if line["current"] else "") async for line in _lines(api, collection, source)
+    ]
+    plan = plan_sync(hashes, held)
     with show(len(plan.send)) as advance:
         upload = Upload(api, collection, advance)
         await upload.send(local[id] for id in plan.send)
         await upload.remove(plan.remove)
     upload.tally.unchanged += len(plan.unchanged)
+    if upload.tally.failed:
+        lines = _lines(api, collection, source)
+        upload.tally.refused += [
+            Rejection(line["id"], NOT_INDEXED, line["error"]) async for line in lines if line.get("error")
+        ]
     return Synchronized(upload.tally, round(monotonic() - began, 3))
 
 
-async def _remote(api: Api, collection: str, source: str) -> list[tuple[str, str]]:
-    """Id and content hash of what the collection holds of the source; no hash for what cannot be searched as sent."""
-    held: list[tuple[str, str]] = []
+async def _lines(api: Api, collection: str, source: str) -> AsyncIterator[dict[str, Any]]:
+    """What the collection holds of the source, page by page."""
     offset: str | None = None
     while True:
         page = await api.get(f"/collections{path_of(collection)}/documents", limit=PAGE, offset=offset, source=source)
-        held += [(line["id"], line["content_hash"] if line["current"] else "") for line in page["documents"]]
+        for line in page["documents"]:
+            yield line
         if (offset := page["next_offset"]) is None:
-            return held
+            return

@@ -30,7 +30,11 @@ class Rejection(msgspec.Struct, frozen=True):
 
 
 class Tally(msgspec.Struct):
-    """What became of the documents so far. `reused` are chunks whose vectors were there already."""
+    """What became of the documents so far.
+
+    `reused` are chunks whose vectors were there already; `without_dense` are found by BM25 alone; `failed` counts documents
+    that were taken but could not be indexed.
+    """
 
     sent: int = 0
     unchanged: int = 0
@@ -38,6 +42,8 @@ class Tally(msgspec.Struct):
     chunks: int = 0
     embedded: int = 0
     reused: int = 0
+    without_dense: int = 0
+    failed: int = 0
     refused: list[Rejection] = []
     dead_jobs: list[str] = []
 
@@ -104,7 +110,7 @@ class Upload:
                 self._note(await self._patiently(lambda job=job: self._api.get("/jobs" + path_of(job))))
             self._tell()
             if len(self._running) > running_max:
-                await asyncio.sleep(POLL_S)
+                await asyncio.sleep(POLL_S)  # a job's end can only be asked for
 
     def _note(self, job: dict[str, Any]) -> None:
         documents, _ = self._running[job["id"]]
@@ -116,9 +122,8 @@ class Upload:
         del self._running[job["id"]]
         self._finished += documents
         counts = member(progress, "counts")
-        self.tally.embedded += counts.get("embedded", 0)
-        self.tally.reused += counts.get("reused", 0)
-        self.tally.chunks += counts.get("chunks", counts.get("embedded", 0) + counts.get("reused", 0))
+        for name in ("chunks", "embedded", "reused", "without_dense", "failed"):
+            setattr(self.tally, name, getattr(self.tally, name) + counts.get(name, 0))
         if job["state"] == "dead":
             self.tally.dead_jobs.append(f"{job['id']}: {job['error']}")
 
