@@ -35,7 +35,7 @@ def cut(parsed: ParsedDocument, chunking: Chunking, max_tokens: int, count_token
     Every word of every block is in some chunk. `context` and text together stay within `max_tokens`, as `count_tokens`
     counts and with room for the model's special tokens; only code between one and two targets, never cut, may pass it.
     """
-    count = _counting(count_tokens)
+    count = _counting(count_tokens, 2 * max(chunking.target, max_tokens))
     chunks: list[Chunk] = []
     for group in _grouped(parsed.sections, chunking.target, count):
         context = _context(parsed.title, group.heading_path, max_tokens // CONTEXT_SHARE, count)
@@ -47,11 +47,12 @@ def cut(parsed: ParsedDocument, chunking: Chunking, max_tokens: int, count_token
     return chunks
 
 
-def _counting(count_tokens: CountTokens) -> CountTokens:
-    """Counts an endless word, which a tokenizer may call one token, by its characters."""
+def _counting(count_tokens: CountTokens, enough: int) -> CountTokens:
+    """Counts an endless word, which a tokenizer may call one token, by its characters; beyond `enough` so counts any text."""
 
     def count(text: str) -> int:
-        return max(count_tokens(text), -(-len(text) // CHARACTERS_PER_TOKEN_MAX))
+        least = -(-len(text) // CHARACTERS_PER_TOKEN_MAX)
+        return least if least > enough else max(count_tokens(text), least)
 
     return count
 

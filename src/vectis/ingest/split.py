@@ -11,6 +11,8 @@ CountTokens = Callable[[str], int]
 
 _SENTENCE_END = re.compile(r"(?<=[.!?…。！？])[\"'”’)\]]*\s+|(?<=[。！？])|\n{2,}")
 
+_WORD = re.compile(r"\w+|[^\w\s]")
+
 
 class Piece(msgspec.Struct, frozen=True):
     """Text that is not cut further, its tokens, and what stands between it and the piece before it."""
@@ -50,6 +52,11 @@ def sentences(text: str) -> list[str]:
         start = match.end()
     found.append(text[start:].strip())
     return [sentence for sentence in found if sentence]
+
+
+def count_words(text: str) -> int:
+    """Words and punctuation marks: a count for when no model's tokenizer can be had."""
+    return len(_WORD.findall(text))
 
 
 def _lines(text: str) -> Iterator[tuple[str, str]]:

@@ -38,10 +38,14 @@ def parse_rst(text: str, outline: Outline) -> None:
             f"reStructuredText is read up to {RST_CHARACTERS_MAX} characters; split the document or send it as plain text",
             maximum=RST_CHARACTERS_MAX,
         )
+
+    def check(*_place: object) -> None:
+        outline.check()
+
     try:
         with _ONE_AT_A_TIME:
             tree: Any = new_document("document", _settings())
-            tree.note_source = lambda *_place: outline.check()  # called at every line
+            tree.note_source = check  # docutils calls it at every line
             Parser(inliner=_bounded_inliner()).parse(text, tree)
         _Walk(outline).visit(tree, 0)
     except RecursionError:
@@ -204,9 +208,9 @@ _DOMAIN_OBJECTS = [
 _READ = [
     *_DOMAIN_OBJECTS, *(f"py:{name}" for name in _DOMAIN_OBJECTS),
     *(f"c:{name}" for name in ("function", "type", "macro", "var", "member", "struct")),
-    "cpp:function", "cpp:class", "js:function", "versionadded", "versionchanged", "versionremoved", "deprecated", "deprecated-removed", "seealso", "rubric", "glossary",
-    "centered", "hlist", "only", "productionlist", "tab", "tabs", "tab-set", "tab-item", "dropdown", "opcode", "impl-detail",
-    "availability", "audit-event", "todo",
+    "cpp:function", "cpp:class", "js:function", "versionadded", "versionchanged", "versionremoved", "deprecated",
+    "deprecated-removed", "seealso", "rubric", "glossary", "centered", "hlist", "only", "productionlist", "tab", "tabs",
+    "tab-set", "tab-item", "dropdown", "opcode", "impl-detail", "availability", "audit-event", "todo",
 ]  # fmt: skip
 _DROPPED = [
     "toctree", "index", "highlight", "currentmodule", "default-domain", "sectionauthor", "codeauthor", "tabularcolumns",

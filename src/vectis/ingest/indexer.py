@@ -1,0 +1,237 @@
+"""Making documents searchable: parse, cut, embed what is new, write, remove what is gone. Jobs and requests are elsewhere.
+
+Every step may be cut off and begun again: ids come from the content, so a repetition overwrites.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
+
+from vectis.domain.collections import Collection
+from vectis.domain.documents import DOCUMENT_ID
+from vectis.domain.errors import Conflict, EmbedderUnavailable, UnreadableDocument
+from vectis.domain.filters import Condition, Filter, any_of
+from vectis.domain.points import Dense, Point, PointId, Record, SparseVector, Vectors
+from vectis.domain.ports.control import CollectionStore, DocumentStore, JobLedger, StoredDocument
+from vectis.domain.ports.embedder import Embedder, SparseEncoder
+from vectis.domain.ports.engine import PointReader, PointWriter
+from vectis.domain.profiles import DENSE, SPARSE
+from vectis.ingest.batches import Memory, batch_size
+from vectis.ingest.lengths import LengthStatistics
+from vectis.ingest.memory import machine_memory
+from vectis.ingest.pipeline import PreparedChunk, fingerprint, is_current, prepare
+from vectis.ingest.split import CountTokens, count_words
+
+CHARACTERS_PER_SLICE = 256_000
+"""Where a slice ends, however few its documents: what is done shows every few seconds, and a kill costs no more."""
+DOCUMENTS_PER_READ = 32
+CHUNKS_PER_WRITE = 512
+
+
+class IngestStore(CollectionStore, DocumentStore, JobLedger, Protocol):
+    """The parts of the control store that ingest needs."""
+
+
+class Points(PointWriter, PointReader, Protocol):
+    """The parts of the engine that ingest needs."""
+
+
+class IndexCounts(msgspec.Struct):
+    """What a run did. `without_dense` chunks are found by BM25 alone until their document is ingested again."""
+
+    documents: int = 0
+    chunks: int = 0
+    embedded: int = 0
+    reused: int = 0
+    removed: int = 0
+    failed: int = 0
+    without_dense: int = 0
+
+
+class Run(msgspec.Struct):
+    """One job's way through the documents of a collection.
+
+    `everything` also takes documents that are searchable as sent; `lengths` are then those of all chunks.
+    """
+
+    collection: Collection
+    pipeline: str
+    count: CountTokens
+    embedder_away: bool = False
+    everything: bool = False
+    counts: IndexCounts = msgspec.field(default_factory=IndexCounts)
+    lengths: list[int] = []
+
+
+class _Cut(msgspec.Struct):
+    """A document on its way: its chunks, or why it has none; `complete` when every chunk has its dense vector."""
+
+    stored: StoredDocument
+    chunks: list[PreparedChunk] = []
+    error: str | None = None
+    complete: bool = True
+
+
+class Indexer:
+    """Writes the chunks of documents to the engine and says so in the store."""
+
+    def __init__(
+        self,
+        *,
+        store: IngestStore,
+        points: Points,
+        embedder: Embedder,
+        sparse: SparseEncoder,
+        memory: Callable[[], Memory] = machine_memory,
+    ) -> None:
+        self.store = store
+        self.lengths = LengthStatistics(store)
+        self._points = points
+        self._embedder = embedder
+        self._sparse = sparse
+        self._memory = memory
+
+    def begin(self, collection: Collection, *, everything: bool = False) -> Run:
+        """A run over `collection`. Conflict when the embedder is not the one that the collection was made for."""
+        pipeline = fingerprint(collection.profile)
+        try:
+            profile = self._embedder.profile
+        except EmbedderUnavailable:
+            # Cut by words for BM25; without dense vectors these documents stay to be done again.
+            return Run(collection, pipeline, count_words, embedder_away=True, everything=everything)
+        wanted = collection.profile.embedding
+        if wanted is not None and profile != wanted:
+            raise Conflict(
+                f"collection {collection.name!r} was made for {wanted.model} ({wanted.revision[:12]}), this server embeds with "
+                f"{profile.model} ({profile.revision[:12]}); start it with that model or build a new collection",
+                collection=collection.name,
+            )
+        return Run(collection, pipeline, self._embedder.count_tokens, everything=everything)
+
+    async def slices(self, collection: str, ids: Sequence[str]) -> AsyncIterator[tuple[list[StoredDocument], int]]:
+        """The documents of `ids` that exist, in slices that fit the memory, each with how many ids are read so far."""
+        position = 0
+        while position < len(ids):
+            size = batch_size(len(ids), self._memory())
+            slice: list[StoredDocument] = []
+            characters = 0
+            while position < len(ids) and len(slice) < size and characters < CHARACTERS_PER_SLICE:
+                part = ids[position : position + min(DOCUMENTS_PER_READ, size - len(slice))]
+                position += len(part)
+                found = await self.store.documents(collection, part)
+                characters += sum(len(stored.document.text) for stored in found)
+                slice += found
+            yield slice, position
+
+    async def index(self, run: Run, documents: Sequence[StoredDocument]) -> None:
+        """Bring the points of `documents` in step with them, deleted ones included, and mark them finished.
+
+        A document changed meanwhile by someone else is done again, so that its last writer leaves no old chunk behind.
+        Raises Unavailable errors of store and engine; an embedder that is away only leaves the dense vectors out.
+        """
+        waiting = list(documents)
+        while waiting:
+            await self._index_once(run, waiting)
+            revisions = {stored.document.id: stored.revision for stored in waiting}
+            now = await self.store.documents(run.collection.name, list(revisions))
+            waiting = [stored for stored in now if stored.revision != revisions[stored.document.id]]
+        run.counts.documents += len(documents)
+
+    async def _index_once(self, run: Run, documents: Sequence[StoredDocument]) -> None:
+        name = run.collection.name
+        wanted = [stored for stored in documents if run.everything or not is_current(stored, run.pipeline)]
+        if not wanted:
+            return
+        cuts = [await self._cut(run, stored) for stored in wanted]
+        missing: set[PointId] = set()
+        chunks = [chunk for cut in cuts for chunk in cut.chunks]
+        for start in range(0, len(chunks), CHUNKS_PER_WRITE):
+            missing |= await self._write(run, chunks[start : start + CHUNKS_PER_WRITE])
+        for cut in cuts:
+            cut.complete = missing.isdisjoint(chunk.id for chunk in cut.chunks)
+        await self._remove_stale(run, cuts)
+        await self.store.finish_documents(name, [_finished(cut, run.pipeline) for cut in cuts])
+        run.counts.chunks += len(chunks)
+        run.counts.failed += sum(cut.error is not None for cut in cuts)
+
+    async def _cut(self, run: Run, stored: StoredDocument) -> _Cut:
+        if stored.deleted:
+            return _Cut(stored)
+        collection = run.collection
+        try:
+            chunks = await asyncio.to_thread(prepare, collection.name, stored.document, collection.profile, run.count)
+        except UnreadableDocument as error:
+            return _Cut(stored, error=error.message)
+        return _Cut(stored, chunks)
+
+    async def _write(self, run: Run, chunks: Sequence[PreparedChunk]) -> set[PointId]:
+        """Upsert the points of `chunks` and give back the ids of those that got no dense vector."""
+        name = run.collection.name
+        ids: list[PointId] = [chunk.id for chunk in chunks]
+        there = await self._points.retrieve(name, ids, with_payload=False, with_vectors=[DENSE])
+        known = {record.id for record in there}
+        dense = {record.id: vector for record in there if (vector := _dense_of(record)) is not None}
+        run.counts.reused += len(dense)
+        dense |= await self._embed(run, [chunk for chunk in chunks if chunk.id not in dense])
+        lengths = [
+            self._sparse.length(chunk.indexed_text) for chunk in chunks if run.everything or chunk.id not in known
+        ]
+        avg_len = await self.lengths.avg_len(name, lengths)
+        await self._points.upsert(name, [self._point(chunk, dense.get(chunk.id), avg_len) for chunk in chunks])
+        if run.everything:
+            run.lengths += lengths
+        else:
+            await self.lengths.add(name, lengths)
+        missing = set(ids) - dense.keys()
+        run.counts.without_dense += len(missing)
+        return missing
+
+    async def _embed(self, run: Run, chunks: Sequence[PreparedChunk]) -> dict[PointId, Dense]:
+        """Dense vectors by chunk id, equal texts embedded once; none once the embedder was found away."""
+        if run.embedder_away or not chunks:
+            return {}
+        texts = list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
+        try:
+            vectors = dict(zip(texts, await self._embedder.embed_documents(texts), strict=True))
+        except EmbedderUnavailable:
+            run.embedder_away = True
+            return {}
+        run.counts.embedded += len(texts)
+        return {chunk.id: vectors[chunk.indexed_text] for chunk in chunks}
+
+    def _point(self, chunk: PreparedChunk, dense: Dense | None, avg_len: float) -> Point:
+        vectors: Vectors = {SPARSE: self._sparse.encode_document(chunk.indexed_text, avg_len)}
+        if dense is not None:
+            vectors[DENSE] = dense
+        return Point(chunk.id, vectors, chunk.payload)
+
+    async def _remove_stale(self, run: Run, cuts: Sequence[_Cut]) -> None:
+        """Remove the chunks of these documents that they no longer have."""
+        name = run.collection.name
+        kept: list[PointId] = [chunk.id for cut in cuts for chunk in cut.chunks]
+        stale = Filter(
+            must=[any_of(DOCUMENT_ID, [cut.stored.document.id for cut in cuts])],
+            must_not=[Condition(has_id=kept)] if kept else None,
+        )
+        count = await self._points.count(name, stale)
+        if count:
+            await self._points.delete_matching(name, stale)
+            run.counts.removed += count
+
+
+def _dense_of(record: Record) -> Dense | None:
+    vector = (record.vectors or {}).get(DENSE)
+    return None if isinstance(vector, SparseVector) else vector
+
+
+def _finished(cut: _Cut, pipeline: str) -> StoredDocument:
+    return replace(
+        cut.stored,
+        indexed_revision=cut.stored.revision,
+        pipeline=pipeline if cut.complete else "",
+        chunks=len(cut.chunks),
+        error=cut.error,
+    )

@@ -1,0 +1,200 @@
+"""Documents as users see them: checked, kept, listed, removed. What the recorded jobs do is jobs.py's."""
+
+from collections.abc import Sequence
+from typing import Protocol
+from uuid import uuid4
+
+import msgspec
+
+from vectis.domain.collections import Collection
+from vectis.domain.documents import Document
+from vectis.domain.errors import (
+    CollectionNotFound,
+    DocumentNotFound,
+    InvalidInput,
+    InvalidName,
+    LimitExceeded,
+    TooLarge,
+    UnreadableDocument,
+    Unsupported,
+    VectisError,
+)
+from vectis.domain.hashing import content_hash
+from vectis.domain.jobs import Job, JobState
+from vectis.domain.ports.clock import Clock
+from vectis.domain.ports.control import CollectionStore, DocumentPage, DocumentStore, StoredDocument
+from vectis.domain.ports.jobs import JobQueue
+from vectis.ingest.parse.outline import TEXT_CHARACTERS_MAX
+from vectis.ingest.pipeline import RESERVED_KEYS, fingerprint, is_current
+
+INGEST = "ingest"
+"""The job kind that indexes documents. Payload: {"collection": name, "ids": [...]}."""
+
+ID_CHARACTERS_MAX = 512
+NAME_CHARACTERS_MAX = 2048
+PAYLOAD_BYTES_MAX = 64 * 1024
+DOCUMENTS_MAX = 10_000
+LIST_MAX = 1000
+
+
+class DocumentCollections(CollectionStore, DocumentStore, Protocol):
+    """The parts of the control store that keep documents."""
+
+
+class Refused(msgspec.Struct, frozen=True):
+    """A document that was not taken: its place in the request, its id, why, and the error's code."""
+
+    index: int
+    id: str
+    reason: str
+    code: str
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What became of a request. `job_id` is None when no document was new, changed or waiting to be indexed."""
+
+    job_id: str | None
+    accepted: int
+    unchanged: int
+    refused: list[Refused]
+
+
+class Removed(msgspec.Struct, frozen=True):
+    """How many documents were found, and the job that removes their chunks; None when none was."""
+
+    job_id: str | None
+    removed: int
+
+
+class IngestService:
+    """The documents of a collection."""
+
+    def __init__(self, *, store: DocumentCollections, queue: JobQueue, clock: Clock) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+
+    async def accept(self, collection: str, documents: Sequence[Document]) -> Accepted:
+        """Keep the good documents and record the job that indexes them, in one transaction; tell the bad ones and why.
+
+        Documents that are searchable as sent already are left alone. Of several with one id the last is taken. Raises
+        CollectionNotFound, Unsupported (the collection holds its callers' own vectors), LimitExceeded.
+        """
+        if len(documents) > DOCUMENTS_MAX:
+            raise LimitExceeded(
+                f"{len(documents)} documents in one request, the maximum is {DOCUMENTS_MAX}; send them in parts",
+                given=len(documents),
+                maximum=DOCUMENTS_MAX,
+            )
+        kept = await self._document_collection(collection)
+        good: dict[str, Document] = {}
+        refused: list[Refused] = []
+        for index, document in enumerate(documents):
+            try:
+                check_document(document)
+            except VectisError as error:
+                refused.append(Refused(index, document.id[:ID_CHARACTERS_MAX], error.message, error.code))
+            else:
+                good[document.id] = document
+        stored = {known.document.id: known for known in await self._store.documents(collection, list(good))}
+        pipeline = fingerprint(kept.profile)
+        wanted = [d for d in good.values() if not _is_searchable_as_sent(d, stored.get(d.id), pipeline)]
+        job_id = None
+        if wanted:
+            job = self._job(collection, [document.id for document in wanted])
+            await self._store.put_documents(collection, wanted, job, self._clock.now())
+            await self._queue.submit(job)
+            job_id = job.id
+        return Accepted(job_id, len(wanted), len(good) - len(wanted), refused)
+
+    async def remove(self, collection: str, ids: Sequence[str]) -> Removed:
+        """Mark documents deleted, and record the job that removes their chunks, in one transaction."""
+        await self._document_collection(collection)
+        job = self._job(collection, list(ids))
+        existed = await self._store.mark_deleted(collection, ids, job, self._clock.now())
+        if not existed:
+            return Removed(None, 0)
+        await self._queue.submit(job)
+        return Removed(job.id, existed)
+
+    async def get(self, collection: str, id: str) -> StoredDocument:
+        """One document and where its indexing stands. CollectionNotFound, DocumentNotFound."""
+        await self._document_collection(collection)
+        for stored in await self._store.documents(collection, [id]):
+            if not stored.deleted:
+                return stored
+        raise DocumentNotFound(f"collection {collection!r} holds no document {id[:ID_CHARACTERS_MAX]!r}", id=id[:200])
+
+    async def list(
+        self, collection: str, *, limit: int = 100, offset: str | None = None, source: str | None = None
+    ) -> DocumentPage:
+        """Documents by id, optionally of one source. CollectionNotFound; LimitExceeded beyond 1000."""
+        if not 1 <= limit <= LIST_MAX:
+            raise LimitExceeded(f"limit is {limit}; it may be 1 to {LIST_MAX}", given=limit, maximum=LIST_MAX)
+        await self._document_collection(collection)
+        return await self._store.list_documents(collection, limit=limit, offset=offset, source=source)
+
+    async def pipeline(self, collection: str) -> str:
+        """The fingerprint that documents of this collection have when they are searchable as their profile says."""
+        return fingerprint((await self._document_collection(collection)).profile)
+
+    async def _document_collection(self, name: str) -> Collection:
+        kept = await self._store.collection(name)
+        if kept is None:
+            raise CollectionNotFound(f"there is no collection {name[:140]!r}; create it first", name=name[:140])
+        if kept.profile.embedding is None:
+            raise Unsupported(
+                f"collection {name!r} holds its callers' own vectors and takes no documents; send points, "
+                "or create a collection from a document profile",
+                name=name,
+            )
+        return kept
+
+    def _job(self, collection: str, ids: Sequence[str]) -> Job:
+        payload = {"collection": collection, "ids": list(ids)}
+        return Job(str(uuid4()), INGEST, JobState.PENDING, payload, created_at=self._clock.now())
+
+
+def check_document(document: Document) -> None:
+    """Raise what is wrong with a document before it is kept: InvalidName, InvalidInput, UnreadableDocument or TooLarge."""
+    if not document.id.strip() or len(document.id) > ID_CHARACTERS_MAX or not document.id.isprintable():
+        raise InvalidName(f"a document's id is 1 to {ID_CHARACTERS_MAX} printable characters", field="id")
+    for field in ("title", "source", "url"):
+        value: str = getattr(document, field)
+        if len(value) > NAME_CHARACTERS_MAX or "\x00" in value:
+            raise InvalidInput(f"{field} is text of at most {NAME_CHARACTERS_MAX} characters", field=field)
+    if not document.text.strip():
+        raise InvalidInput("text is empty; a document needs text to be found by", field="text")
+    if "\x00" in document.text:
+        raise UnreadableDocument("text holds a NUL character, so it is binary; send text", field="text")
+    if len(document.text) > TEXT_CHARACTERS_MAX:
+        raise TooLarge(
+            f"text has {len(document.text)} characters, the maximum is {TEXT_CHARACTERS_MAX}; split the document",
+            given=len(document.text),
+            maximum=TEXT_CHARACTERS_MAX,
+        )
+    _check_payload(document)
+
+
+def _check_payload(document: Document) -> None:
+    taken = sorted(RESERVED_KEYS & document.payload.keys())
+    if taken:
+        raise InvalidInput(
+            f"payload.{taken[0]} is written by Vectis itself; use another key", field=f"payload.{taken[0]}"
+        )
+    try:
+        encoded_payload = msgspec.json.encode(document.payload)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput(f"payload is no JSON: {error}", field="payload") from None
+    if b"\\u0000" in encoded_payload:
+        raise InvalidInput("payload holds a NUL character; leave it out", field="payload")
+    if len(encoded_payload) > PAYLOAD_BYTES_MAX:
+        raise TooLarge(
+            f"payload takes {len(encoded_payload)} bytes as JSON, the maximum is {PAYLOAD_BYTES_MAX}",
+            given=len(encoded_payload),
+            maximum=PAYLOAD_BYTES_MAX,
+        )
+
+
+def _is_searchable_as_sent(document: Document, stored: StoredDocument | None, pipeline: str) -> bool:
+    return stored is not None and is_current(stored, pipeline) and stored.content_hash == content_hash(document)
