@@ -11,7 +11,7 @@ SPARSE = "sparse"
 class EmbeddingProfile(Shape, frozen=True):
     """What makes two dense vectors comparable: equal profiles, comparable vectors.
 
-    `revision` is the checksum or version of the weights; `max_tokens` is where the model truncates.
+    `revision` is the checksum or version of the weights; `max_tokens` is where the model truncates, special tokens counted.
     """
 
     model: str

@@ -1,6 +1,7 @@
 """No orphans: a pipe that only the supervisor can keep open. When it closes, for whatever reason, children end themselves."""
 
 import os
+import select
 import signal
 import threading
 
@@ -36,8 +37,9 @@ def watch_parent(grace_s: float = GRACE_S) -> bool:
 
 
 def _watch(fd: int, grace_s: float) -> None:
-    while os.read(fd, 1):
-        pass
+    hung_up = select.poll()  # not a read: the pipe is shared, and another child may have made it non-blocking
+    hung_up.register(fd, select.POLLHUP)
+    hung_up.poll()
     os.kill(os.getpid(), signal.SIGTERM)
     threading.Event().wait(grace_s)
     os._exit(1)

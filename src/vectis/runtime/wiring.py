@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -13,8 +13,8 @@ import structlog
 from vectis import __version__
 from vectis.adapters.absent.embedder import AbsentEmbedder
 from vectis.adapters.cached.directory import CachedDirectory
-from vectis.adapters.dbos.queue import DbosQueue
-from vectis.adapters.dbos.runner import DbosRunner
+from vectis.adapters.durable.queue import LedgerQueue
+from vectis.adapters.durable.runner import DbosRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.edge.launch import argv as engine_argv
@@ -23,6 +23,7 @@ from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
 from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, install_weights
 from vectis.adapters.openai.embedder import OpenAiEmbedder
+from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.qdrant.engine import QdrantEngine, open_qdrant
@@ -31,11 +32,12 @@ from vectis.adapters.system.clock import SystemClock
 from vectis.catalog.jobs import OPTIMIZE, optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import CatalogService
-from vectis.domain.errors import InvalidInput
+from vectis.domain.errors import EngineUnavailable, InvalidInput
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.profiles import EmbeddingProfile
-from vectis.ingest.jobs import INGEST, REFIT, ingest_handler, refit_handler
-from vectis.ingest.service import IngestService
+from vectis.ingest.indexer import Indexer
+from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
+from vectis.ingest.service import INGEST, IngestService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.paths import DataPaths
@@ -73,12 +75,14 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, process: str) -> AsyncIterator[Services]:
+async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[Services]:
     """The features of one API process, opened on entry and closed in reverse on exit."""
     paths = DataPaths(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, process)
-        queue = DbosQueue(_jobs_url(settings, paths), parts.store, parts.clock)
+        queue = LedgerQueue(parts.store, parts.clock)
+        if isinstance(parts.embedder, MiniLmEmbedder):
+            await parts.embedder.embed_query("")  # loads the model now and not at the first question
         cache = MemoryCache(settings.embedder.cache_bytes)
         parts.metrics.export_counts(
             "vectis_embedding_cache", "The cache of query vectors", lambda: _cache_counts(cache)
@@ -86,7 +90,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncIterator[Se
         yield Services(
             catalog=parts.catalog,
             points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
-            ingest=_ingest_service(parts, queue),
+            ingest=IngestService(store=parts.store, queue=queue, clock=parts.clock),
             search=SearchService(
                 directory=parts.directory,
                 reader=parts.engine,
@@ -104,13 +108,13 @@ async def open_services(settings: Settings, *, process: str) -> AsyncIterator[Se
             ledger=parts.store,
             queue=queue,
             observe=parts.metrics.observe_request,
-            metrics=parts.exchange.render,
+            metrics=lambda: _render_metrics(parts),
             body_bytes_max=settings.server.body_bytes_max,
         )
 
 
 @asynccontextmanager
-async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
+async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
     """The worker: the catalog brought in step with the engine, and every job kind with its handler."""
     paths = DataPaths(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
@@ -125,10 +129,10 @@ async def open_worker(settings: Settings) -> AsyncIterator[Worker]:
             concurrency=settings.jobs.concurrency,
             attempts_max=settings.jobs.attempts_max,
         )
-        ingest = _ingest_service(parts, DbosQueue(url, parts.store, parts.clock))
+        indexer = Indexer(store=parts.store, points=parts.engine, embedder=parts.embedder, sparse=parts.bm25)
         handlers = {
-            INGEST: ingest_handler(ingest),
-            REFIT: refit_handler(ingest),
+            INGEST: ingest_handler(indexer, LedgerQueue(parts.store, parts.clock), parts.clock),
+            REFIT: refit_handler(indexer),
             OPTIMIZE: optimize_handler(parts.catalog),
         }
         yield Worker(run=lambda: runner.run(handlers), stop=runner.stop)
@@ -244,17 +248,6 @@ def _make_embedder(settings: EmbedderSettings, paths: DataPaths) -> tuple[Embedd
     return MiniLmEmbedder(weights, paths.models, threads=settings.threads), minilm
 
 
-def _ingest_service(parts: _Parts, queue: DbosQueue) -> IngestService:
-    return IngestService(
-        store=parts.store,
-        points=parts.engine,
-        embedder=parts.embedder,
-        sparse=parts.bm25,
-        queue=queue,
-        clock=parts.clock,
-    )
-
-
 def _readiness(parts: _Parts) -> ReadinessService:
     async def store() -> str:
         await parts.store.ping()
@@ -272,6 +265,17 @@ def _readiness(parts: _Parts) -> ReadinessService:
         clock=parts.clock,
         deadline_s=HEALTH_DEADLINE_S,
     )
+
+
+async def _render_metrics(parts: _Parts) -> bytes:
+    """An engine that does not answer leaves its metrics out; readiness says that it does not."""
+    if not isinstance(parts.engine, EdgeEngine):
+        return await parts.exchange.render()
+    try:
+        stats = EngineStats(await parts.engine.stats())
+    except EngineUnavailable:
+        return await parts.exchange.render()
+    return await parts.exchange.render(stats)
 
 
 def _cache_counts(cache: MemoryCache) -> dict[str, float]:

@@ -37,13 +37,14 @@ class MetricsExchange:
             self._server.close()
             self._socket.unlink(missing_ok=True)
 
-    async def render(self) -> bytes:
-        """The text of all processes that answer within two seconds; `vectis_processes` counts them."""
+    async def render(self, *more: Collector) -> bytes:
+        """The text of all processes that answer within two seconds, and of `more`; `vectis_processes` counts the processes."""
         sockets = sorted(self._folder.glob("*.sock"))
         texts = await asyncio.gather(*(_ask(socket) for socket in sockets))
         answered = {s.stem: t for s, t in zip(sockets, texts, strict=True) if t is not None}
         registry = CollectorRegistry()
-        registry.register(_Joined(answered))
+        for collector in (_Joined(answered), *more):
+            registry.register(collector)
         return generate_latest(registry)
 
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -11,6 +11,8 @@ from vectis.domain.measurements import Measurement
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
+STAGES = ("embed", "engine", "assemble")
+
 ReadCounts = Callable[[], Mapping[str, float]]
 
 
@@ -41,10 +43,14 @@ class ProcessMetrics:
             "vectis_search_duration_seconds", "Time of a search", ["collection", "mode"], buckets=SECONDS,
             registry=self.registry,
         )  # fmt: skip
-        self._stage_seconds = Histogram(
+        stage_seconds = Histogram(
             "vectis_search_stage_duration_seconds", "Time of each stage of a search", ["stage"], buckets=SECONDS,
             registry=self.registry,
         )  # fmt: skip
+        self._stages = {stage: stage_seconds.labels(stage) for stage in STAGES}
+        # Looking a label set up costs more than counting, and the path of a search does it five times.
+        self._series: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
+        self._request_series: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._empty = Counter(
             "vectis_search_empty", "Searches without a result", ["collection", "mode"], registry=self.registry
         )
@@ -55,10 +61,17 @@ class ProcessMetrics:
     def append(self, measurement: Measurement) -> None:
         """Count one search."""
         m = measurement
-        self._searches.labels(m.collection, m.variant, m.mode, m.outcome).inc()
-        self._search_seconds.labels(m.collection, m.mode).observe(m.took_ms / 1000)
+        key = (m.collection, m.variant, m.mode, m.outcome)
+        series = self._series.get(key)
+        if series is None:
+            series = self._series[key] = (
+                self._searches.labels(*key),
+                self._search_seconds.labels(m.collection, m.mode),
+            )
+        series[0].inc()
+        series[1].observe(m.took_ms / 1000)
         for stage, took_ms in m.stages_ms.items():
-            self._stage_seconds.labels(stage).observe(took_ms / 1000)
+            self._stages[stage].observe(took_ms / 1000)
         if m.outcome == "ok" and m.results == 0:
             self._empty.labels(m.collection, m.mode).inc()
         for part in m.degraded:
@@ -66,8 +79,15 @@ class ProcessMetrics:
 
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
-        self._requests.labels(operation, str(status)).inc()
-        self._request_seconds.labels(operation).observe(seconds)
+        key = (operation, str(status))
+        series = self._request_series.get(key)
+        if series is None:
+            series = self._request_series[key] = (
+                self._requests.labels(*key),
+                self._request_seconds.labels(operation),
+            )
+        series[0].inc()
+        series[1].observe(seconds)
 
     def export_counts(self, prefix: str, help_text: str, read: ReadCounts) -> None:
         """Export counts that somebody else keeps; names that end in `_total` are counters, the others gauges."""

@@ -30,6 +30,10 @@ class Embedder(Protocol):
         """How many tokens of the model the text has, special tokens not counted, without truncation."""
         ...
 
+    async def close(self) -> None:
+        """Release threads and connections; later calls raise EmbedderUnavailable."""
+        ...
+
 
 class SparseEncoder(Protocol):
     """BM25 vectors. Pure computing, microseconds a text; never unavailable."""

@@ -1,9 +1,9 @@
 """Documents: kept, indexed by the worker, read back."""
 
 from vectis.domain.jobs import JobState
-from vectis.domain.ports.control import StoredDocument
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.operation import Call, Reply
+from vectis.ingest.pipeline import is_current
 
 WAIT_MAX_S = 600.0
 """How long `wait=true` waits before it answers 504; the job goes on."""
@@ -31,7 +31,8 @@ async def put(call: Call) -> answers.DocumentsAccepted | Reply:
 
 async def list_page(call: Call) -> answers.DocumentList:
     """A page of documents in id order."""
-    page = await call.services.ingest.list_page(
+    pipeline = await call.services.ingest.pipeline(call.path["collection"])
+    page = await call.services.ingest.list(
         call.path["collection"], limit=min(call.query.limit, 1000), offset=call.query.offset, source=call.query.source
     )
     return answers.DocumentList(
@@ -41,7 +42,7 @@ async def list_page(call: Call) -> answers.DocumentList:
                 title=stored.document.title,
                 source=stored.document.source,
                 content_hash=stored.content_hash,
-                current=await call.services.ingest.is_current(call.path["collection"], stored),
+                current=is_current(stored, pipeline),
                 chunks=stored.chunks,
                 updated_at=stored.updated_at,
                 error=stored.error,
@@ -54,11 +55,12 @@ async def list_page(call: Call) -> answers.DocumentList:
 
 async def get(call: Call) -> answers.DocumentView:
     """One document as it was sent, and where its indexing stands."""
-    stored: StoredDocument = await call.services.ingest.get(call.path["collection"], call.path["id"])
+    pipeline = await call.services.ingest.pipeline(call.path["collection"])
+    stored = await call.services.ingest.get(call.path["collection"], call.path["id"])
     return answers.DocumentView(
         document=stored.document,
         content_hash=stored.content_hash,
-        current=await call.services.ingest.is_current(call.path["collection"], stored),
+        current=is_current(stored, pipeline),
         chunks=stored.chunks,
         updated_at=stored.updated_at,
         error=stored.error,
