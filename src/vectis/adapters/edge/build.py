@@ -19,11 +19,16 @@ from vectis.adapters.edge.layout import DataFolder, blocks_bytes, remove
 from vectis.adapters.edge.live import SLICE_POINTS, LiveCollection, open_shard
 from vectis.domain.errors import DiskFull, EngineUnavailable
 
-UNINDEXED_SHARE_MIN = 0.1
-"""The part of the points that must be unindexed before a build starts by itself."""
-
 QUIET_S = 3.0
-"""How long writes must have rested for that, unless twice the threshold is unindexed."""
+"""How long writes must have rested before a build starts by itself, unless a lot is unindexed."""
+
+QUIET_SHARE_MIN = 0.05
+"""The part of the points that must be unindexed for a build after a rest; and at least this part of the indexing threshold."""
+
+QUIET_THRESHOLD_PART = 0.125
+
+BUSY_SHARE_MIN = 0.25
+"""The part of the points that must be unindexed for a build amid writes; and at least twice the indexing threshold."""
 
 
 class BuilderReport(msgspec.Struct):
@@ -49,16 +54,17 @@ class BuildTimes(msgspec.Struct):
 def due(live: LiveCollection, now: float) -> bool:
     """Whether `live` should be built by itself."""
     optimizers = live.schema.optimizers
+    quiet = now - live.written_at > QUIET_S
     point_bytes = 4 * sum(params.size for params in live.schema.dense.values())
     points = live.shard.info().points_count
     if point_bytes:
-        threshold = max(optimizers.indexing_threshold * 1024 / point_bytes, points * UNINDEXED_SHARE_MIN)
-        if live.unindexed > 2 * threshold:
+        threshold = optimizers.indexing_threshold * 1024 / point_bytes
+        if live.unindexed > max(2 * threshold, points * BUSY_SHARE_MIN):
             return True
-        if live.unindexed > threshold and now - live.written_at > QUIET_S:
+        if quiet and live.unindexed > max(QUIET_THRESHOLD_PART * threshold, points * QUIET_SHARE_MIN):
             return True
     condemned = max(optimizers.vacuum_min_vector_number, points * optimizers.deleted_threshold)
-    return live.removed > condemned and now - live.written_at > QUIET_S
+    return quiet and live.removed > condemned
 
 
 class Builds:

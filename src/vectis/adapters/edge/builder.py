@@ -18,12 +18,16 @@ from pathlib import Path
 import msgspec
 import qdrant_edge as qe
 
-from vectis.adapters.edge.layout import disk_errors, sparse_copy, sync_tree
-from vectis.adapters.edge.translate import shard_config
+from vectis.adapters.edge.layout import disk_errors, sparse_copy, sync_tree, warm
+from vectis.adapters.edge.translate import search_threads, shard_config
 from vectis.domain.errors import DiskFull
 from vectis.domain.schema import CollectionSchema
 
 NICENESS = 19
+INDEXING_THRESHOLD_KB = 512
+"""A build indexes whatever is larger: the collection's own threshold says when to build, not what to leave out. Nor does it leave
+more segments than threads search them: each one costs a query nearly as much as a single large one."""
+
 _PR_SET_PDEATHSIG = 1
 
 
@@ -59,12 +63,19 @@ def _optimize(folder: Path, schema: CollectionSchema) -> dict[str, bool | float]
     os.nice(NICENESS)
     allowed = schema.optimizers.max_optimization_threads or schema.hnsw.max_indexing_threads
     threads = max(1, min(allowed or sys.maxsize, (os.cpu_count() or 2) - 1))
+    threshold = min(schema.optimizers.indexing_threshold, INDEXING_THRESHOLD_KB)
+    segments = min(schema.optimizers.default_segment_number or sys.maxsize, search_threads())
+    optimizers = msgspec.structs.replace(
+        schema.optimizers, indexing_threshold=threshold, default_segment_number=segments
+    )
+    build_schema = msgspec.structs.replace(schema, optimizers=optimizers)
     began = time.monotonic()
-    shard = qe.EdgeShard.load(str(folder), shard_config(schema, search_threads=1, indexing_threads=threads))
+    shard = qe.EdgeShard.load(str(folder), shard_config(build_schema, search_threads=1, indexing_threads=threads))
     changed = shard.optimize()
     shard.flush()
     shard.close()
     sync_tree(folder)
+    warm(folder)
     return {"changed": changed, "optimize_s": time.monotonic() - began}
 
 

@@ -13,7 +13,7 @@ import errno
 import fcntl
 import os
 import shutil
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -241,25 +241,40 @@ def sparse_copy(source: Path, target: Path) -> int:
     return copied
 
 
+def warm(path: Path) -> None:
+    """Read all files below `path` once. Loading a shard maps them and, on cold pages, stops the process ten times longer."""
+    for base, _, names in os.walk(path):
+        for name in names:
+            with (Path(base) / name).open("rb", buffering=0) as file:
+                for at, end in _extents(file.fileno()):
+                    for piece in range(at, end, _PIECE_BYTES):
+                        os.pread(file.fileno(), min(end - piece, _PIECE_BYTES), piece)
+
+
 def _sparse_copy_file(source: Path, target: Path) -> int:
     copied = 0
     with source.open("rb", buffering=0) as read, target.open("xb", buffering=0) as written:
-        size = os.fstat(read.fileno()).st_size
-        os.ftruncate(written.fileno(), size)
-        at = 0
-        while at < size:
-            try:
-                at = os.lseek(read.fileno(), at, os.SEEK_DATA)
-            except OSError as error:
-                if error.errno == errno.ENXIO:
-                    break
-                raise
-            end = os.lseek(read.fileno(), at, os.SEEK_HOLE)
-            copied += end - at
-            while at < end:
-                piece = os.pread(read.fileno(), min(end - at, _PIECE_BYTES), at)
-                if not piece:
-                    return copied
-                at += os.pwrite(written.fileno(), piece, at)
+        os.ftruncate(written.fileno(), os.fstat(read.fileno()).st_size)
+        for at, end in _extents(read.fileno()):
+            while at < end and (piece := os.pread(read.fileno(), min(end - at, _PIECE_BYTES), at)):
+                done = os.pwrite(written.fileno(), piece, at)
+                at += done
+                copied += done
         os.fsync(written.fileno())
     return copied
+
+
+def _extents(handle: int) -> Iterator[tuple[int, int]]:
+    """Where a file has content: begin and end of each piece between holes."""
+    size = os.fstat(handle).st_size
+    at = 0
+    while at < size:
+        try:
+            at = os.lseek(handle, at, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno == errno.ENXIO:
+                return
+            raise
+        end = os.lseek(handle, at, os.SEEK_HOLE)
+        yield at, end
+        at = end

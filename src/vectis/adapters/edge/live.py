@@ -7,13 +7,12 @@ between them.
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
-from os import cpu_count
 from time import monotonic
 from typing import Any
 
 import qdrant_edge as qe
 
-from vectis.adapters.edge.layout import CollectionFolder
+from vectis.adapters.edge.layout import CollectionFolder, warm
 from vectis.adapters.edge.translate import (
     Plan,
     engine_filter,
@@ -22,6 +21,7 @@ from vectis.adapters.edge.translate import (
     index_operation,
     point_id,
     raw_vectors,
+    search_threads,
     shard_config,
 )
 from vectis.adapters.edge.wire import FlatRecords, WirePoint, unraw_all
@@ -49,6 +49,7 @@ class LiveCollection:
         self.folder = folder
         self.name = folder.name
         self.schema = folder.schema()
+        warm(folder.current())
         self.shard = open_shard(str(folder.current()), self.schema)
         self.building = False
         self.dropped = False
@@ -268,7 +269,7 @@ class LiveCollection:
 
 
 def open_shard(path: str, schema: CollectionSchema) -> qe.EdgeShard:
-    """Open a shard for serving. One search thread leaves the other processors to processes that ask."""
+    """Open a shard for serving."""
     return qe.EdgeShard.load(path, _config(schema))
 
 
@@ -282,8 +283,7 @@ def create_shard(path: str, schema: CollectionSchema) -> None:
 
 
 def _config(schema: CollectionSchema) -> qe.EdgeConfig:
-    threads = max(1, (cpu_count() or 1) // 2)
-    return shard_config(schema, search_threads=threads, indexing_threads=schema.hnsw.max_indexing_threads)
+    return shard_config(schema, search_threads=search_threads(), indexing_threads=schema.hnsw.max_indexing_threads)
 
 
 def _plain(value: Any) -> PointId:

@@ -3,6 +3,7 @@
 import math
 from array import array
 from collections.abc import Iterable, Sequence
+from os import cpu_count
 from typing import Any, cast
 from uuid import UUID
 
@@ -37,6 +38,11 @@ _INDEX_TYPES = {
 }
 
 _decode_outline = msgspec.msgpack.Decoder(Outline).decode
+
+
+def search_threads() -> int:
+    """Threads that look through the segments of a shard: half the processors, the others are for the processes that ask."""
+    return max(1, (cpu_count() or 1) // 2)
 
 
 def shard_config(schema: CollectionSchema, *, search_threads: int, indexing_threads: int) -> qe.EdgeConfig:
