@@ -19,7 +19,7 @@ DRAIN_S = 1.0
 
 
 class ReadyLine(msgspec.Struct, frozen=True):
-    """Ready once a line of its output contains `text`."""
+    """Ready once a line of its output contains `text`. A line that is nothing else was for us and is not passed on."""
 
     text: str
 
@@ -171,12 +171,14 @@ class Child:
             self._see(rest)
 
     def _see(self, line: bytes) -> None:
+        if isinstance(self.spec.ready, ReadyLine) and self.spec.ready.text.encode() in line:
+            self._said_ready.set()
+            if line.decode("utf-8", "replace").strip() == self.spec.ready.text:
+                return
         self._tail.append(line)
         with suppress(OSError):  # whoever read our standard error is gone; the children need not know
             sys.stderr.buffer.write(line + b"\n")
             sys.stderr.buffer.flush()
-        if isinstance(self.spec.ready, ReadyLine) and self.spec.ready.text.encode() in line:
-            self._said_ready.set()
 
 
 async def _accepts(path: str) -> None:
