@@ -3,7 +3,9 @@
 Decoding refuses unknown keys; `check` refuses what decodes but makes no sense. Translating to an engine is an adapter's.
 """
 
-from datetime import datetime
+import re
+from datetime import UTC, datetime
+from math import isfinite
 from typing import Any
 
 import msgspec
@@ -104,6 +106,9 @@ class Filter(Shape, frozen=True, omit_defaults=True):
     must_not: list[Condition] | None = None
 
 
+_DATE_TIME = re.compile(
+    r"\s*(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?:(:\d\d(?:\.\d+)?)(?: ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?))?)?)?"
+)
 _KEY_CONDITIONS = ("match", "range", "geo_radius", "geo_bounding_box", "values_count")
 _LONE_CONDITIONS = ("is_empty", "is_null", "has_id", "nested")
 _CLAUSES = ("must", "should", "must_not")
@@ -124,6 +129,23 @@ def equals(key: str, value: str | int | bool) -> Condition:
 def any_of(key: str, values: list[str | int]) -> Condition:
     """The condition that `key` holds one of `values`."""
     return Condition(key=key, match=Match(any=values))
+
+
+def parse_datetime(text: str) -> datetime | None:
+    """A date or date-time in the forms that the engine reads, in payloads and in bounds; None when it is not one.
+
+    They are those of RFC 3339 and some lenient ones (no seconds, no zone, a blank for the T); without a zone it is UTC.
+    """
+    found = _DATE_TIME.fullmatch(text)
+    if found is None:
+        return None
+    day, minutes, seconds, zone = found.groups()
+    zone = "+00:00" if zone in ("Z", "z", "UTC") else zone
+    try:
+        moment = datetime.fromisoformat(f"{day}T{minutes or '00:00'}{seconds or ''}{zone or ''}")
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _check_clauses(node: Filter | Condition, at: str, depth: int) -> int:
@@ -156,6 +178,9 @@ def _check_condition(condition: Condition, at: str, depth: int) -> int:
         _check_range(condition.range, f"{at}.range")
     if condition.values_count is not None:
         _check_bounds(condition.values_count, f"{at}.values_count")
+    if condition.has_id is not None:
+        _check_count(len(condition.has_id), f"{at}.has_id")
+    _check_places(condition, at)
     return 0
 
 
@@ -165,10 +190,28 @@ def _check_match(match: Match, at: str) -> None:
         raise InvalidFilter(f"{at}: give exactly one of value, any, except, text", at=at)
     values = match.any if match.any is not None else match.except_
     if values is not None:
-        if len(values) > VALUES_MAX:
-            raise InvalidFilter(f"{at}: {len(values)} values, the maximum is {VALUES_MAX}", at=at, maximum=VALUES_MAX)
+        _check_count(len(values), at)
         if len({type(v) for v in values}) > 1:
             raise InvalidFilter(f"{at}: values are all strings or all integers", at=at)
+
+
+def _check_count(count: int, at: str) -> None:
+    if count > VALUES_MAX:
+        raise InvalidFilter(f"{at}: {count} values, the maximum is {VALUES_MAX}", at=at, maximum=VALUES_MAX)
+
+
+def _check_places(condition: Condition, at: str) -> None:
+    places: dict[str, GeoPoint] = {}
+    if condition.geo_radius is not None:
+        places["geo_radius.center"] = condition.geo_radius.center
+        if not (isfinite(condition.geo_radius.radius) and condition.geo_radius.radius >= 0):
+            raise InvalidFilter(f"{at}.geo_radius.radius: metres, 0 or more", at=f"{at}.geo_radius.radius")
+    if condition.geo_bounding_box is not None:
+        places["geo_bounding_box.top_left"] = condition.geo_bounding_box.top_left
+        places["geo_bounding_box.bottom_right"] = condition.geo_bounding_box.bottom_right
+    for name, place in places.items():
+        if not (-180 <= place.lon <= 180 and -90 <= place.lat <= 90):
+            raise InvalidFilter(f"{at}.{name}: lon is within -180 and 180, lat within -90 and 90", at=f"{at}.{name}")
 
 
 def _check_range(bounds: Range, at: str) -> None:
@@ -176,13 +219,8 @@ def _check_range(bounds: Range, at: str) -> None:
     if len({isinstance(v, str) for v in given.values()}) > 1:
         raise InvalidFilter(f"{at}: bounds are all numbers or all date-times", at=at)
     for name, value in given.items():
-        if isinstance(value, str):
-            try:
-                datetime.fromisoformat(value)
-            except ValueError:
-                raise InvalidFilter(
-                    f"{at}.{name}: not an RFC 3339 date-time: {value[:40]!r}", at=f"{at}.{name}"
-                ) from None
+        if isinstance(value, str) and parse_datetime(value) is None:
+            raise InvalidFilter(f"{at}.{name}: not an RFC 3339 date-time: {value[:40]!r}", at=f"{at}.{name}")
 
 
 def _check_bounds(bounds: Range | ValuesCount, at: str) -> dict[str, Any]:

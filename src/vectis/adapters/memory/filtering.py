@@ -5,20 +5,26 @@ An array matches when one of its elements does; a null is absence; booleans, int
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from math import asin, cos, isfinite, radians, sin, sqrt
 from typing import Any, cast
 
 from vectis.adapters.memory import paths
-from vectis.domain.filters import Condition, Filter, GeoBoundingBox, GeoPoint, GeoRadius, Match, Range, ValuesCount
+from vectis.domain.filters import (
+    Condition,
+    Filter,
+    GeoBoundingBox,
+    GeoPoint,
+    GeoRadius,
+    Match,
+    Range,
+    ValuesCount,
+    parse_datetime,
+)
 from vectis.domain.points import Payload, PointId
 
 EARTH_RADIUS_M = 6_371_008.8
 """Mean radius, IUGG."""
 
-_DATE_TIME = re.compile(
-    r"\s*(\d{4}-\d\d-\d\d)(?:[T ](\d\d:\d\d)(?:(:\d\d(?:\.\d+)?)(?: ?([Zz]|UTC|[+-]\d\d(?::?\d\d)?))?)?)?"
-)
 _TOKEN = re.compile(r"[^\W_]+")
 
 
@@ -29,20 +35,6 @@ def matches(filter: Filter | Condition, payload: Payload, point_id: PointId | No
         and not any(_holds(c, payload, point_id) for c in filter.must_not or ())
         and (not filter.should or any(_holds(c, payload, point_id) for c in filter.should))
     )
-
-
-def parse_datetime(text: str) -> datetime | None:
-    """A date or date-time in the forms the engine reads; UTC when it names no zone; None when it is not one."""
-    found = _DATE_TIME.fullmatch(text)
-    if found is None:
-        return None
-    day, minutes, seconds, zone = found.groups()
-    zone = "+00:00" if zone in ("Z", "z", "UTC") else zone
-    try:
-        moment = datetime.fromisoformat(f"{day}T{minutes or '00:00'}{seconds or ''}{zone or ''}")
-    except ValueError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _holds(condition: Condition, payload: Payload, point_id: PointId | None) -> bool:

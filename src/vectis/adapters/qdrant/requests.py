@@ -1,12 +1,12 @@
 """From the domain to qdrant-client's models: filters, queries, points and collection settings. No calls."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from qdrant_client import models
 
 from vectis.domain.errors import InvalidFilter, InvalidInput
-from vectis.domain.filters import Condition, Filter, GeoPoint, Match, Range
+from vectis.domain.filters import Condition, Filter, GeoPoint, Match, Range, parse_datetime
 from vectis.domain.points import Point, PointId, SparseVector, Vector
 from vectis.domain.queries import EngineQuery, Fusion, Nearest, Rrf, SearchParams
 from vectis.domain.schema import CollectionSchema
@@ -193,12 +193,11 @@ def _range(bounds: Range) -> models.RangeInterface:
     return models.Range(**given)
 
 
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        raise InvalidFilter(f"range: not an RFC 3339 date-time: {text!r}") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _moment(bound: float | str) -> datetime:
+    moment = parse_datetime(bound) if isinstance(bound, str) else None
+    if moment is None:
+        raise InvalidFilter(f"range: not an RFC 3339 date-time: {bound!r}")
+    return moment
 
 
 def _place(point: GeoPoint) -> models.GeoPoint:

@@ -1,0 +1,97 @@
+"""Routes: the bucket rule, stickiness, weights, and that a growing candidate never gives a key back."""
+
+import hashlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vectis.domain.routes import Route, RouteTable, Target, bucket
+
+KEYS = [f"user-{i}" for i in range(20_000)]
+WEIGHT = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
+
+
+def split(candidate_percent: float, salt: str = "s") -> RouteTable:
+    targets = (
+        Target("docs-a", "stable", round(100 - candidate_percent, 2)),
+        Target("docs-b", "candidate", candidate_percent),
+    )
+    return RouteTable((Route("docs", targets, salt=salt),))
+
+
+@pytest.mark.parametrize(("salt", "key"), [("", ""), ("", "a"), ("salt", "user-1"), ("sa", "ltuser-1"), ("ß", "検索")])
+def test_the_bucket_is_the_md5_rule(salt: str, key: str) -> None:
+    x = int.from_bytes(hashlib.md5((salt + key).encode()).digest()[:4], "big")
+    assert bucket(salt, key) == x % 100 + (x // 100 % 100) / 100
+
+
+def test_known_buckets() -> None:
+    assert bucket("", "") == 93.63  # the MD5 of nothing begins with d41d8cd9, which is 3558706393
+    assert bucket("", "a") == 77.51  # that of "a" with 0cc175b9, which is 214005177
+
+
+@given(st.text(max_size=20), st.text(max_size=40))
+def test_buckets_are_hundredths_below_100(salt: str, key: str) -> None:
+    value = bucket(salt, key)
+    assert 0 <= value < 100
+    assert round(value * 100) == pytest.approx(value * 100)
+    assert bucket(salt, key) == value
+
+
+def test_buckets_are_even() -> None:
+    counts = [0] * 10
+    for key in KEYS:
+        counts[int(bucket("even", key) // 10)] += 1
+    assert all(abs(count - 2000) < 200 for count in counts)
+
+
+def test_salt_reshuffles() -> None:
+    moved = sum((bucket("a", key) < 50) != (bucket("b", key) < 50) for key in KEYS)
+    assert 0.45 < moved / len(KEYS) < 0.55
+
+
+@pytest.mark.parametrize("percent", [0.0, 0.5, 5.0, 33.33, 50.0, 99.99, 100.0])
+def test_shares_follow_the_weights(percent: float) -> None:
+    table = split(percent)
+    share = sum(table.assign("docs", key).variant == "candidate" for key in KEYS) / len(KEYS) * 100
+    assert share == pytest.approx(percent, abs=1.2)
+    if percent in (0.0, 100.0):
+        assert share == percent
+
+
+@given(WEIGHT, WEIGHT, st.lists(st.text(max_size=12), min_size=1, max_size=30))
+def test_raising_the_candidate_never_moves_a_key_back(a: float, b: float, keys: list[str]) -> None:
+    low, high = split(min(a, b)), split(max(a, b))
+    for key in keys:
+        if low.assign("docs", key).variant == "candidate":
+            assert high.assign("docs", key).variant == "candidate"
+
+
+@given(st.text(max_size=12), st.lists(WEIGHT, min_size=3, max_size=3))
+def test_a_key_sticks_while_weights_stand(key: str, weights: list[float]) -> None:
+    total = sum(weights) or 1.0
+    targets = tuple(Target(f"c{i}", f"v{i}", round(w / total * 100, 2)) for i, w in enumerate(weights))
+    first, second = (RouteTable((Route("docs", targets, salt="x", version=v),)) for v in (1, 2))
+    assert first.assign("docs", key) == second.assign("docs", key)
+    assert first.assign("docs", key) in targets
+
+
+def test_a_name_that_is_no_alias_is_its_own_target() -> None:
+    target = RouteTable().assign("plain", "anyone")
+    assert (target.collection, target.variant, target.weight_percent) == ("plain", "stable", 100.0)
+
+
+def test_a_single_target_takes_all() -> None:
+    table = RouteTable((Route("docs", (Target("docs-a", weight_percent=100.0),)),))
+    assert {table.assign("docs", key).collection for key in KEYS[:100]} == {"docs-a"}
+
+
+def test_reading_the_table() -> None:
+    routes = (Route("b", (Target("x"),)), Route("a", (Target("y"),)))
+    table = RouteTable(routes)
+    assert [route.alias for route in table.routes()] == ["a", "b"]
+    assert "a" in table
+    assert "c" not in table
+    assert table.get("b") == routes[0]
+    assert table.get("c") is None
