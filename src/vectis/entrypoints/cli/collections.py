@@ -9,7 +9,7 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, Yes, confirm
-from vectis.entrypoints.cli.output import moment, print_json, print_table
+from vectis.entrypoints.cli.output import moment, print_facts, print_json, print_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["collections"][1])
 Name = Annotated[str, typer.Argument(help="Collection.")]
@@ -58,7 +58,7 @@ def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir
         "aliases": ", ".join(answer["aliases"]),
         "created": moment(answer["created_at"]),
     }
-    print_table(("", ""), facts.items())
+    print_facts(facts)
 
 
 @app.command(

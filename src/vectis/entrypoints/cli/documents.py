@@ -10,7 +10,7 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCollection, Url, Yes, confirm
-from vectis.entrypoints.cli.output import console, moment, notes, print_json, print_table
+from vectis.entrypoints.cli.output import console, moment, notes, print_facts, print_json, print_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["documents"][1])
 DocumentId = Annotated[str, typer.Argument(metavar="ID", help="The document's id.")]
@@ -73,7 +73,7 @@ def show(
     kept = answer["document"]
     facts = {"id": kept["id"], "title": kept.get("title"), "source": kept.get("source"), "url": kept.get("url"),
              "chunks": answer["chunks"], "current": _state(answer), "updated": moment(answer["updated_at"])}  # fmt: skip
-    print_table(("", ""), [(name, value) for name, value in facts.items() if value not in (None, "")])
+    print_facts(facts)
     console.print()
     console.print(kept["text"], markup=False)
 

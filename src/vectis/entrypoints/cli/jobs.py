@@ -12,7 +12,7 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
-from vectis.entrypoints.cli.output import moment, print_json, print_table
+from vectis.entrypoints.cli.output import moment, print_facts, print_json, print_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["jobs"][1])
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
@@ -103,10 +103,12 @@ def _show(jobs: list[Any]) -> None:
 def _show_one(job: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(job)
-    else:
-        _show([job])
+        return
+    times = {"created": moment(job["created_at"]), "finished": moment(job["finished_at"])}
+    facts = {name: job[name] for name in ("id", "kind", "state", "attempt", "error")}
+    print_facts({**facts, "progress": _progress(job["progress"]), **times})
 
 
 def _progress(progress: dict[str, Any]) -> str:
-    counts = " ".join(f"{name} {count}" for name, count in member(progress, "counts").items())
-    return f"{progress.get('done', 0)}/{progress.get('total', 0)} {progress.get('unit', '')} {counts}".strip()
+    counts = " ".join(f"{name} {count}" for name, count in member(progress, "counts").items() if count)
+    return f"{progress['done']}/{progress['total']} {progress['unit']} {counts}".strip()

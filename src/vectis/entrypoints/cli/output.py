@@ -1,7 +1,8 @@
 """Readable output: tables, marked snippets, JSON. Errors are shown by exits."""
 
 import json
-from collections.abc import Iterable, Sequence
+import sys
+from collections.abc import Iterable, Mapping, Sequence
 from html import unescape
 from typing import Any
 
@@ -9,7 +10,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-console = Console(highlight=False)
+PIPED_WIDTH = 10_000
+"""Nobody reads a pipe on a screen: lines stay whole there."""
+
+console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
 notes = Console(stderr=True, highlight=False)
 """Remarks beside the result: on stderr, so that the result can be piped."""
 
@@ -20,13 +24,22 @@ def print_json(value: Any) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """A plain table; columns whose name ends with a colon stand right."""
+    """A plain table; columns whose name ends with a colon stand right, the first is never broken."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.rstrip(":"), justify="right" if column.endswith(":") else "left", overflow="fold")
+    for i, column in enumerate(columns):
+        justify = "right" if column.endswith(":") else "left"
+        table.add_column(column.rstrip(":"), justify=justify, overflow="fold", no_wrap=i == 0)
     for row in rows:
         table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
     console.print(table)
+
+
+def print_facts(facts: Mapping[str, object]) -> None:
+    """One line for each fact that there is."""
+    width = max(len(name) for name in facts)
+    for name, value in facts.items():
+        if value not in (None, ""):
+            console.print(Text.assemble((f"{name:<{width}}  ", "bold"), str(value)))
 
 
 def marked(snippet: str) -> Text:
