@@ -132,7 +132,7 @@ class Indexer:
         A document changed meanwhile by someone else is done again, so that its last writer leaves no old chunk behind.
         Raises Unavailable errors of store and engine; an embedder that is away only leaves the dense vectors out.
         """
-        waiting = list(documents)
+        waiting = [d for d in documents if run.everything or not is_current(d, run.pipeline)]
         while waiting:
             await self._index_once(run, waiting)
             revisions = {stored.document.id: stored.revision for stored in waiting}
@@ -142,10 +142,7 @@ class Indexer:
 
     async def _index_once(self, run: Run, documents: Sequence[StoredDocument]) -> None:
         name = run.collection.name
-        wanted = [stored for stored in documents if run.everything or not is_current(stored, run.pipeline)]
-        if not wanted:
-            return
-        cuts = [await self._cut(run, stored) for stored in wanted]
+        cuts = [await self._cut(run, stored) for stored in documents]
         missing: set[PointId] = set()
         chunks = [chunk for cut in cuts for chunk in cut.chunks]
         for start in range(0, len(chunks), CHUNKS_PER_WRITE):

@@ -1,0 +1,234 @@
+"""What documents become, and that nothing is embedded twice, left behind or lost, wherever a job is cut off."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from vectis.domain.documents import Document
+from vectis.domain.errors import Conflict, EngineUnavailable
+from vectis.domain.jobs import Job, JobState
+from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
+from vectis.ingest.lengths import has_drifted
+
+
+def words(prefix: str, count: int = 15) -> str:
+    return " ".join(f"{prefix}{n}" for n in range(count)) + "."
+
+
+def guide(*paragraphs: str, id: str = "guide") -> Document:
+    return Document(id=id, title="Guide", text="\n\n".join(paragraphs), source="docs", payload={"version": "2"})
+
+
+FIRST = guide(words("alpha"), words("beta"), words("gamma"))
+SECOND = guide(words("delta"), words("beta"), words("epsilon"))
+
+
+async def test_a_document_becomes_points_with_payload(world: Any) -> None:
+    document = Document(
+        id="a/b.md",
+        text="---\nlanguage: python\ndate: 2024-05-06\n---\n# Install\n\nRun it.\n\n## Linux\n\n" + words("x", 18),
+        url="https://example.org/b",
+        source="docs",
+        payload={"team": "core"},
+    )
+    counts = await world.ingest(document)
+    payloads = sorted((p for p, _ in (await world.points()).values()), key=lambda p: p["ordinal"])
+    assert counts["chunks"] == counts["embedded"] == len(payloads) == 2
+    assert payloads[1] == {
+        "document_id": "a/b.md", "title": "Install", "heading_path": ["Install", "Linux"], "text": words("x", 18),
+        "ordinal": 1, "source": "docs", "url": "https://example.org/b", "language": "python",
+        "last_updated": "2024-05-06T00:00:00Z", "team": "core", "content_hash": payloads[1]["content_hash"],
+    }  # fmt: skip
+    stored = await world.service.get("docs", "a/b.md")
+    assert (stored.indexed_revision, stored.chunks, stored.error) == (stored.revision, 2, None)
+    assert "Install > Linux. x0" in " ".join(world.embedder.embedded)
+
+
+async def test_the_same_document_again_is_unchanged(world: Any) -> None:
+    await world.ingest(FIRST)
+    accepted = await world.service.accept("docs", [FIRST])
+    assert (accepted.job_id, accepted.accepted, accepted.unchanged) == (None, 0, 1)
+
+
+async def test_only_changed_paragraphs_are_embedded_and_vanished_ones_removed(world: Any) -> None:
+    await world.ingest(FIRST)
+    before = await world.points()
+    world.embedder.embedded.clear()
+    counts = await world.ingest(SECOND)
+    assert (counts["embedded"], counts["reused"], counts["removed"]) == (2, 1, 2)
+    assert world.embedder.embedded == ["Guide. " + words("delta"), "Guide. " + words("epsilon")]
+    assert await world.texts() == {words("delta"), words("beta"), words("epsilon")}
+    (kept,) = before.keys() & (await world.points()).keys()
+    assert before[kept][0]["text"] == words("beta")
+
+
+async def test_a_changed_payload_embeds_nothing(world: Any) -> None:
+    await world.ingest(FIRST)
+    counts = await world.ingest(replace(FIRST, payload={"version": "3"}))
+    assert (counts["embedded"], counts["reused"], counts["removed"]) == (0, 3, 0)
+    assert {payload["version"] for payload, _ in (await world.points()).values()} == {"3"}
+
+
+async def test_a_deleted_document_takes_its_chunks_along(world: Any) -> None:
+    await world.ingest(FIRST, replace(FIRST, id="other"))
+    removed = await world.service.remove("docs", ["guide", "unknown"])
+    assert removed.removed == 1
+    counts = await world.run(world.queue.jobs[-1])
+    assert counts["removed"] == 3
+    assert {payload["document_id"] for payload, _ in (await world.points()).values()} == {"other"}
+    assert [stored.document.id for stored in await world.store.documents("docs", ["guide", "other"])] == ["other"]
+    assert (await world.service.remove("docs", ["guide"])).job_id is None
+
+
+async def test_equal_paragraphs_are_separate_points(world: Any) -> None:
+    counts = await world.ingest(guide(words("same"), words("same"), words("same")))
+    assert counts["chunks"] == len(await world.points()) == 3
+    assert counts["embedded"] == 1
+
+
+async def test_an_unreadable_document_is_reported_and_the_others_are_indexed(world: Any) -> None:
+    counts = await world.ingest(Document(id="deep", text=">" * 10_000 + "x"), FIRST)
+    assert (counts["failed"], counts["documents"]) == (1, 2)
+    assert "nested deeper" in (await world.service.get("docs", "deep")).error
+    assert {payload["document_id"] for payload, _ in (await world.points()).values()} == {"guide"}
+
+
+async def test_a_document_that_became_unreadable_leaves_no_old_chunks(world: Any) -> None:
+    await world.ingest(FIRST)
+    counts = await world.ingest(replace(FIRST, text=">" * 10_000 + "x"))
+    assert (counts["failed"], counts["removed"]) == (1, 3)
+    assert await world.points() == {}
+
+
+async def test_without_embedder_chunks_are_sparse_and_completed_later(world: Any) -> None:
+    world.embedder.away = True
+    counts = await world.ingest(FIRST)
+    assert (counts["without_dense"], counts["embedded"]) == (3, 0)
+    assert all(set(vectors) == {SPARSE} for _, vectors in (await world.points()).values())
+    world.embedder.away = False
+    counts = await world.ingest(FIRST)
+    assert (counts["without_dense"], counts["embedded"]) == (0, 3)
+    assert all(set(vectors) == {SPARSE, DENSE} for _, vectors in (await world.points()).values())
+    assert (await world.service.accept("docs", [FIRST])).unchanged == 1
+
+
+async def test_another_embedding_profile_is_refused(new_world: Callable[..., Awaitable[Any]]) -> None:
+    world = await new_world(embedding=EmbeddingProfile("another", "1", 8, 64))
+    with pytest.raises(Conflict, match="another"):
+        await world.ingest(FIRST)
+
+
+async def test_a_document_changed_during_its_job_ends_as_last_sent(world: Any) -> None:
+    await world.service.accept("docs", [FIRST])
+    first = world.queue.jobs[-1]
+    upsert = world.engine.upsert
+
+    async def upsert_late(name: str, points: Any) -> None:
+        world.engine.upsert = upsert
+        await world.ingest(SECOND)
+        await upsert(name, points)
+
+    world.engine.upsert = upsert_late
+    await world.run(first)
+    assert await world.texts() == {words("delta"), words("beta"), words("epsilon")}
+
+
+async def test_average_length_is_fitted_and_refitted_on_drift(world: Any) -> None:
+    await world.ingest(FIRST)
+    fit = (await world.store.collection("docs")).bm25
+    assert (fit.avg_len, fit.tokens, fit.chunks) == (16.0, 48, 3)
+    await world.ingest(*(guide("Tiny.", id=f"tiny{n}") for n in range(9)))
+    job = world.queue.jobs[-1]
+    assert job.kind == "refit"
+    embedded = len(world.embedder.embedded)
+    await world.run(job)
+    fit = (await world.store.collection("docs")).bm25
+    assert (fit.avg_len, fit.tokens, fit.chunks) == (5.5, 66, 12)
+    assert not has_drifted(fit)
+    assert len(world.embedder.embedded) == embedded
+
+
+async def test_a_job_of_a_collection_that_is_gone_ends_quietly(world: Any) -> None:
+    await world.service.accept("docs", [FIRST])
+    await world.store.remove_collection("docs")
+    await world.engine.drop("docs")
+    assert await world.run(world.queue.jobs[-1]) == {}
+
+
+class Dying:
+    """Stands before a port; the n-th call through any of them, or what follows it at once, is where the process dies."""
+
+    def __init__(self, at: int, after: bool) -> None:
+        self.left = at
+        self.after = after
+
+    def wrap(self, port: Any) -> Any:
+        outer = self
+
+        class Wrapped:
+            def __getattr__(self, name: str) -> Any:
+                real = getattr(port, name)
+                if name in {"profile", "count_tokens"}:
+                    return real
+
+                async def call(*args: Any, **kwargs: Any) -> Any:
+                    outer.left -= 1
+                    if outer.left == 0 and not outer.after:
+                        raise EngineUnavailable("killed before")
+                    result = await real(*args, **kwargs)
+                    if outer.left == 0:
+                        raise EngineUnavailable("killed after")
+                    return result
+
+                return call
+
+        return Wrapped()
+
+
+async def story(world: Any, dying: Dying | None = None) -> bool:
+    """An old document changes, one is deleted, one is new; give back whether the run was killed on its way."""
+    await world.ingest(FIRST, guide(words("old"), id="old"))
+    await world.store.mark_deleted("docs", ["old"], Job("gone", "ingest", JobState.PENDING, {}), world.clock.now())
+    await world.service.accept("docs", [SECOND, guide(words("new"), words("new"), id="new")])
+    job = world.queue.jobs[-1]
+    job = replace(job, payload={"collection": "docs", "ids": ["old", "guide", "new"]})
+    killed = False
+    if dying:
+        world.build(dying.wrap)
+        try:
+            await world.run(job)
+        except EngineUnavailable:
+            killed = True
+        world.build(lambda port: port)
+    await world.run(job)
+    return killed
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_killed_at_any_port_call_and_run_again_ends_as_one_clean_run(
+    new_world: Callable[..., Awaitable[Any]], after: bool
+) -> None:
+    clean = await new_world()
+    await story(clean)
+    expected = await clean.points()
+    standing = [
+        (s.document, s.indexed_revision == s.revision, s.chunks, s.error, s.pipeline)
+        for s in (await clean.store.list_documents("docs", limit=100)).documents
+    ]
+    assert len(expected) == 5
+    calls = 1
+    while True:
+        world = await new_world()
+        killed = await story(world, Dying(calls, after))
+        assert await world.points() == expected, f"killed at call {calls}"
+        assert [
+            (s.document, s.indexed_revision == s.revision, s.chunks, s.error, s.pipeline)
+            for s in (await world.store.list_documents("docs", limit=100)).documents
+        ] == standing
+        assert await world.store.documents("docs", ["old"]) == []
+        if not killed:
+            break
+        calls += 1
+    assert calls > 8

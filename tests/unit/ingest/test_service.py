@@ -1,0 +1,69 @@
+"""Which documents are taken in, and what the others are told."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from vectis.domain.documents import Document
+from vectis.domain.errors import CollectionNotFound, DocumentNotFound, LimitExceeded, Unsupported
+from vectis.ingest.parse.outline import TEXT_CHARACTERS_MAX
+from vectis.ingest.service import DOCUMENTS_MAX
+
+
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (Document(id="", text="x"), "invalid_name"),
+        (Document(id="a\nb", text="x"), "invalid_name"),
+        (Document(id="a" * 513, text="x"), "invalid_name"),
+        (Document(id="a", text=" \n"), "invalid_input"),
+        (Document(id="a", text="x\x00y"), "unreadable_document"),
+        (Document(id="a", text="x" * (TEXT_CHARACTERS_MAX + 1)), "too_large"),
+        (Document(id="a", text="x", title="t" * 3000), "invalid_input"),
+        (Document(id="a", text="x", payload={"text": "mine"}), "invalid_input"),
+        (Document(id="a", text="x", payload={"k": object()}), "invalid_input"),
+        (Document(id="a", text="x", payload={"k": "v" * 70_000}), "too_large"),
+        (Document(id="a", text="x", payload={"k": "a\x00"}), "invalid_input"),
+    ],
+)
+async def test_a_bad_document_is_refused_with_place_and_reason(world: Any, document: Document, code: str) -> None:
+    good = Document(id="good", text="fine")
+    accepted = await world.service.accept("docs", [good, document])
+    assert accepted.accepted == 1
+    ((index, refused_code),) = [(r.index, r.code) for r in accepted.refused]
+    assert (index, refused_code) == (1, code)
+    assert world.queue.jobs[-1].payload == {"collection": "docs", "ids": ["good"]}
+
+
+async def test_only_bad_documents_make_no_job(world: Any) -> None:
+    accepted = await world.service.accept("docs", [Document(id="", text="x")])
+    assert (accepted.job_id, accepted.accepted, world.queue.jobs) == (None, 0, [])
+
+
+async def test_the_last_of_two_with_one_id_counts(world: Any) -> None:
+    await world.ingest(Document(id="a", text="first"), Document(id="a", text="second"))
+    assert await world.texts() == {"second"}
+
+
+async def test_what_is_not_there_is_said(world: Any) -> None:
+    with pytest.raises(CollectionNotFound):
+        await world.service.accept("nowhere", [])
+    with pytest.raises(DocumentNotFound):
+        await world.service.get("docs", "nothing")
+    with pytest.raises(LimitExceeded):
+        await world.service.list("docs", limit=1001)
+    with pytest.raises(LimitExceeded):
+        await world.service.accept("docs", [Document(id="a", text="x")] * (DOCUMENTS_MAX + 1))
+
+
+async def test_a_collection_of_callers_vectors_takes_no_documents(new_world: Callable[..., Awaitable[Any]]) -> None:
+    world = await new_world(embedding=None)
+    with pytest.raises(Unsupported, match="own vectors"):
+        await world.service.accept("docs", [Document(id="a", text="x")])
+
+
+async def test_documents_are_listed_by_source(world: Any) -> None:
+    await world.ingest(Document(id="a", text="x", source="s"), Document(id="b", text="y", source="t"))
+    page = await world.service.list("docs", source="t")
+    assert [stored.document.id for stored in page.documents] == ["b"]
