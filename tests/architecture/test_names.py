@@ -191,3 +191,27 @@ def test_no_public_method_that_nothing_calls(modules, root: Path) -> None:
                 and f"{module.name}:{node.name}.{method.name}" not in NEEDED_UNSEEN
             ]
     assert not wrong, "nothing in src (tests aside) calls:\n" + "\n".join(wrong)
+
+
+def test_every_field_that_callers_may_write_is_read(modules) -> None:
+    """A field of a Shape (a body, a setting) that nothing reads would be accepted and ignored."""
+    read: set[str] = set()
+    for module in modules:
+        for node in module.nodes:
+            match node:
+                case ast.Attribute(attr=name, ctx=ast.Load()) | ast.Constant(value=str(name)):
+                    read.add(name)
+                case ast.MatchClass(kwd_attrs=names):
+                    read |= set(names)
+                case _:
+                    continue
+    wrong = [
+        f"{module}:{statement.lineno} {node.name}.{name}"
+        for module in modules
+        for node in module.classes
+        if "Shape" in _bases(node)
+        for statement in node.body
+        for name in _assigned(statement)
+        if name not in read
+    ]
+    assert not wrong, "nothing reads:\n" + "\n".join(wrong)
