@@ -74,18 +74,19 @@ class Builds:
         self._folder = folder
         self._turn = asyncio.Lock()
         self._process: Process | None = None
+        self._closed = False
         self.times: dict[str, BuildTimes] = {}
 
     async def build(self, live: LiveCollection) -> bool:
         """Build what is unindexed; False when there was nothing to do. Queries go on, and so do writes but for the copy."""
         async with self._turn:
             live.require_open()
-            live.building = True
+            live.built.clear()
             target = live.folder.following()
             try:
                 return await self._build(live, target)
             finally:
-                live.building = False
+                live.built.set()
                 live.end_changes()
                 if target != live.folder.current():
                     await asyncio.to_thread(remove, target)
@@ -101,17 +102,20 @@ class Builds:
         async with self._turn, self._spawned(source, target, schema, optimize=False) as builder:
             await _step(builder)
 
-    def kill(self) -> None:
-        """End the builder that runs, if one does; what waits for it gets EngineUnavailable."""
+    def close(self) -> None:
+        """End the builder that runs and start none; what waits for one gets EngineUnavailable."""
+        self._closed = True
+        self._kill()
+
+    def _kill(self) -> None:
         if self._process is not None and self._process.returncode is None:
             self._process.kill()
 
     async def abandon(self, live: LiveCollection) -> None:
         """Return when no build of `live`, which is dropped, runs."""
         if live.building:
-            self.kill()
-            async with self._turn:
-                return
+            self._kill()
+            await live.built.wait()
 
     async def _build(self, live: LiveCollection, target: Path) -> bool:
         began = monotonic()
@@ -162,6 +166,8 @@ class Builds:
     async def _spawned(
         self, source: Path, target: Path, schema: Path, *, optimize: bool
     ) -> AsyncGenerator[Process, None]:
+        if self._closed:
+            raise EngineUnavailable("the engine is ending; try again", retry_after_s=5.0)
         flags = ["--optimize"] if optimize else []
         command = [sys.executable, "-m", "vectis.adapters.edge.builder", *flags, str(source), str(target), str(schema)]
         self._process = process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)

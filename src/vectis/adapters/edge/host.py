@@ -41,6 +41,7 @@ class Host:
         name = self._aliases.get(name, name)
         joiner = self._open.get(name)
         if joiner is not None:
+            joiner.live.require_open()
             return joiner
         check_name(name)
         folder = self.folder.collection(name)
@@ -82,13 +83,14 @@ class Host:
             folder = self.folder.collection(name)
             if folder is None:
                 return False
-            joiner = self._open.pop(name, None)
+            joiner = self._open.get(name)
             if joiner is not None:
                 joiner.live.dropped = True
                 await self.builds.abandon(joiner.live)
                 await joiner.live.settle()
                 joiner.live.shard.close()
             trash = self.folder.condemn(folder)
+            self._open.pop(name, None)
             self._aliases = {a: c for a, c in self._aliases.items() if c != name}
             self.folder.write_aliases(self._aliases)
         await asyncio.to_thread(remove, trash)
@@ -176,7 +178,6 @@ class Host:
 
     async def close(self) -> None:
         """End builds, flush and close everything."""
-        self.builds.kill()
         for joiner in self._open.values():
             await joiner.live.settle()
             joiner.drain()

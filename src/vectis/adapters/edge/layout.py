@@ -255,11 +255,11 @@ def _sparse_copy_file(source: Path, target: Path) -> int:
     copied = 0
     with source.open("rb", buffering=0) as read, target.open("xb", buffering=0) as written:
         os.ftruncate(written.fileno(), os.fstat(read.fileno()).st_size)
-        for at, end in _extents(read.fileno()):
+        for begin, end in _extents(read.fileno()):
+            at = begin
             while at < end and (piece := os.pread(read.fileno(), min(end - at, _PIECE_BYTES), at)):
-                done = os.pwrite(written.fileno(), piece, at)
-                at += done
-                copied += done
+                at += os.pwrite(written.fileno(), piece, at)
+            copied += at - begin
         os.fsync(written.fileno())
     return copied
 

@@ -11,6 +11,10 @@ from vectis.domain.errors import EngineUnavailable, TooLarge
 RETRY_FIRST_S = 0.02
 RETRY_MAX_S = 0.25
 SWEEP_S = 0.1
+PING_S = 1.0
+"""Silence after which the engine process is asked whether it lives."""
+
+PING_FRAME = wire.framed(wire.encode((0, "ping", "", b"", ())))
 
 
 class Pending(NamedTuple):
@@ -35,6 +39,8 @@ class Link:
         self._connecting: asyncio.Task[None] | None = None
         self._sweeper: TimerHandle | None = None
         self._open = False
+        self._heard_at = 0.0
+        self._pinged = False
 
     async def open(self) -> None:
         """Return when connected; EngineUnavailable when that takes longer than the time limit."""
@@ -87,6 +93,7 @@ class Link:
         future: Future[Any] = loop.create_future()
         self._pending[request_id] = Pending(future, loop.time() + (timeout_s or self._timeout_s), frame)
         if self._sweeper is None:
+            self._heard_at, self._pinged = loop.time(), False
             self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop)
         if self._transport is not None:
             if not self._outgoing:
@@ -100,6 +107,7 @@ class Link:
     def connected(self, transport: asyncio.Transport) -> None:
         """Called by the protocol: send what waits, again where it was sent before."""
         self._transport = transport
+        self._pinged = False
         self._outgoing.clear()
         transport.write(b"".join(pending.frame for pending in self._pending.values()))
 
@@ -114,6 +122,7 @@ class Link:
     def answered(self, frame: memoryview) -> None:
         """Called by the protocol: a frame of answers."""
         pending = self._pending
+        self._heard_at, self._pinged = asyncio.get_running_loop().time(), False
         for request_id, status, result in wire.decode_answers(frame):
             waiting = pending.get(request_id)
             if waiting is None or waiting.future.done():
@@ -132,8 +141,12 @@ class Link:
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
+        silent = now - self._heard_at > self._timeout_s
+        if self._transport is not None and not self._pinged and now - self._heard_at > PING_S:
+            self._pinged = True
+            self._transport.write(PING_FRAME)
         for pending in self._pending.values():
-            if pending.deadline < now and not pending.future.done():
+            if (silent or pending.deadline < now) and not pending.future.done():
                 pending.future.set_exception(self._unavailable())
         self._sweeper = loop.call_later(SWEEP_S, self._sweep, loop) if self._pending else None
 
@@ -150,7 +163,8 @@ class Link:
                 await asyncio.sleep(wait_s)
                 wait_s = min(2 * wait_s, RETRY_MAX_S)
             else:
-                self._connecting = None
+                if self._connecting is asyncio.current_task():
+                    self._connecting = None
                 return
 
     def _unavailable(self) -> EngineUnavailable:

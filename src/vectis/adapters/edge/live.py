@@ -51,7 +51,8 @@ class LiveCollection:
         self.schema = folder.schema()
         warm(folder.current())
         self.shard = open_shard(str(folder.current()), self.schema)
-        self.building = False
+        self.built = asyncio.Event()
+        self.built.set()
         self.dropped = False
         self.written_at = monotonic()
         self._writes = asyncio.Lock()
@@ -64,6 +65,11 @@ class LiveCollection:
         kinds = len(self.schema.dense) + len(self.schema.sparse)
         self.unindexed = max(0, info.points_count * kinds - info.indexed_vectors_count) if self.schema.dense else 0
         self.removed = 0
+
+    @property
+    def building(self) -> bool:
+        """Whether a build runs."""
+        return not self.built.is_set()
 
     # Writes
 

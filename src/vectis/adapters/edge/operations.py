@@ -95,6 +95,10 @@ async def _restore(host: Host, name: str, body: bytes) -> None:
     await host.restore(name, Path(_path(body)))
 
 
+async def _ping(host: Host, name: str, body: bytes) -> None:
+    """Nothing: that it answers is the answer."""
+
+
 async def _stats(host: Host, name: str, body: bytes) -> dict[str, Any]:
     return {**host.stats(), "pid": os.getpid()}
 
@@ -116,5 +120,6 @@ OPERATIONS: dict[str, Operation] = {
     "count": _count,
     "snapshot": _snapshot,
     "restore": _restore,
+    "ping": _ping,
     "stats": _stats,
 }

@@ -65,6 +65,7 @@ class EngineServer:
         self.connections: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.answering: set[Connection] = set()
+        self.ending = False
 
     def send_answers(self) -> None:
         """Write the answers that have come together, one write a connection."""
@@ -80,6 +81,8 @@ class EngineServer:
 
     async def finish(self) -> None:
         """Let what runs end, within bounds, then close everything."""
+        self.ending = True
+        self.host.builds.close()
         if self.tasks:
             await asyncio.wait(self.tasks, timeout=FINISH_WAIT_S)
         await self.host.close()
@@ -117,7 +120,9 @@ class Connection(asyncio.Protocol):
             self._transport.resume_reading()
 
     def data_received(self, data: bytes) -> None:
-        """Called by the loop."""
+        """Called by the loop. What comes after the end has begun is left to the next process: clients repeat it."""
+        if self._server.ending:
+            return
         try:
             for frame in self._reader.feed(data):
                 self._accept(decode_request(frame))

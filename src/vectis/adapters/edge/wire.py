@@ -145,7 +145,7 @@ def encode_body(value: object) -> bytes:
     """Msgpack of what a caller gave. InvalidInput for what JSON-like data cannot hold, such as integers beyond 64 bits."""
     try:
         return encode(value)
-    except (OverflowError, TypeError, ValueError) as error:
+    except (OverflowError, RecursionError, TypeError, ValueError) as error:
         raise InvalidInput(f"a payload holds a value that cannot be stored: {error}") from None
 
 
