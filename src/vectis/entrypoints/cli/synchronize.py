@@ -1,6 +1,6 @@
 """Making a collection hold a source as it is now: compare, send what is new, remove what is gone."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence, Set
 from contextlib import AbstractContextManager
 from time import monotonic
 from typing import Any
@@ -40,9 +40,14 @@ async def ensure_collection(api: Api, name: str, chunking: dict[str, Any] | None
 
 
 async def synchronize(
-    api: Api, collection: str, source: str, documents: Sequence[Document], show: ShowProgress
+    api: Api,
+    collection: str,
+    sources: Sequence[str],
+    documents: Sequence[Document],
+    spared: Set[str],
+    show: ShowProgress,
 ) -> Synchronized:
-    """Send new and changed documents, remove those of `source` that are gone; returns when all can be searched.
+    """Send new and changed documents, remove those of `sources` that are gone and not `spared`; returns when all can be searched.
 
     Stopped half-way it leaves a consistent collection, and the next run goes on where this one was.
     """
@@ -50,28 +55,30 @@ async def synchronize(
     local = {document.id: document for document in documents}
     hashes = ((id, content_hash(document)) for id, document in local.items())
     held = [
-        (line["id"], line["content_hash"] if line["current"] else "") async for line in _lines(api, collection, source)
+        (line["id"], line["content_hash"] if line["current"] else "") async for line in _lines(api, collection, sources)
     ]
     plan = plan_sync(hashes, held)
     with show(len(plan.send)) as advance:
         upload = Upload(api, collection, advance)
         await upload.send(local[id] for id in plan.send)
-        await upload.remove(plan.remove)
+        await upload.remove([id for id in plan.remove if id not in spared])
     upload.tally.unchanged += len(plan.unchanged)
     if upload.tally.failed:
-        lines = _lines(api, collection, source)
+        lines = _lines(api, collection, sources)
         upload.tally.refused += [
             Rejection(line["id"], NOT_INDEXED, line["error"]) async for line in lines if line.get("error")
         ]
     return Synchronized(upload.tally, round(monotonic() - began, 3))
 
 
-async def _lines(api: Api, collection: str, source: str) -> AsyncIterator[dict[str, Any]]:
-    """What the collection holds of the source, page by page."""
-    offset: str | None = None
-    while True:
-        page = await api.get(f"/collections{path_of(collection)}/documents", limit=PAGE, offset=offset, source=source)
-        for line in page["documents"]:
-            yield line
-        if (offset := page["next_offset"]) is None:
-            return
+async def _lines(api: Api, collection: str, sources: Sequence[str]) -> AsyncIterator[dict[str, Any]]:
+    """What the collection holds of the sources, page by page."""
+    place = f"/collections{path_of(collection)}/documents"
+    for source in sources:
+        offset: str | None = None
+        while True:
+            page = await api.get(place, limit=PAGE, offset=offset, source=source)
+            for line in page["documents"]:
+                yield line
+            if (offset := page["next_offset"]) is None:
+                break
