@@ -4,19 +4,20 @@ from typing import Any, cast
 
 from qdrant_client import models
 
-from vectis.domain.points import Dense, PointId, Record, ScoredPoint, SparseVector, Vectors
+from vectis.domain.points import Dense, Payload, PointId, Record, ScoredPoint, SparseVector, Vectors
 from vectis.domain.queries import Selector
 from vectis.domain.schema import CollectionState, PayloadIndexKind
 
 
-def to_scored(point: models.ScoredPoint, with_vectors: Selector) -> ScoredPoint:
+def to_scored(point: models.ScoredPoint, with_payload: Selector, with_vectors: Selector) -> ScoredPoint:
     """A hit as the domain has it."""
-    return ScoredPoint(to_id(point.id), point.score, point.payload, _vectors(point.vector, with_vectors))
+    payload = _payload(point.payload, with_payload)
+    return ScoredPoint(to_id(point.id), point.score, payload, _vectors(point.vector, with_vectors))
 
 
-def to_record(record: models.Record, with_vectors: Selector) -> Record:
+def to_record(record: models.Record, with_payload: Selector, with_vectors: Selector) -> Record:
     """A stored point as the domain has it."""
-    return Record(to_id(record.id), record.payload, _vectors(record.vector, with_vectors))
+    return Record(to_id(record.id), _payload(record.payload, with_payload), _vectors(record.vector, with_vectors))
 
 
 def to_id(point_id: object) -> PointId:
@@ -38,6 +39,11 @@ def to_state(info: models.CollectionInfo, points: int) -> CollectionState:
         },
         building=info.status is not models.CollectionStatus.GREEN,
     )
+
+
+def _payload(stored: Payload | None, with_payload: Selector) -> Payload | None:
+    # gRPC cannot tell an empty payload from none at all, so what was asked for decides
+    return None if with_payload is False else stored or {}
 
 
 def _vectors(stored: object, with_vectors: Selector) -> Vectors | None:

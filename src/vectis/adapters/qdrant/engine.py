@@ -164,7 +164,9 @@ class QdrantEngine:
                 return [[] for _ in queries]
             answers = iter(await self._client.query_batch_points(name, requests=asked))
         return [
-            [to_scored(point, query.with_vectors) for point in next(answers).points] if request else []
+            [to_scored(point, query.with_payload, query.with_vectors) for point in next(answers).points]
+            if request
+            else []
             for query, request in zip(queries, requests, strict=True)
         ]
 
@@ -180,7 +182,7 @@ class QdrantEngine:
             records = await self._client.retrieve(
                 name, ids=wanted, with_payload=with_payload, with_vectors=with_vectors
             )
-        by_id = {to_id(record.id): to_record(record, with_vectors) for record in records}
+        by_id = {to_id(record.id): to_record(record, with_payload, with_vectors) for record in records}
         return [by_id[point_id] for point_id in wanted if point_id in by_id]
 
     async def scroll(
@@ -203,7 +205,7 @@ class QdrantEngine:
                 with_payload=with_payload,
                 with_vectors=with_vectors,
             )
-        points = [to_record(record, with_vectors) for record in records]
+        points = [to_record(record, with_payload, with_vectors) for record in records]
         return Page(points, None if following is None else to_id(following))
 
     async def count(self, name: str, filter: Filter | None = None) -> int:
