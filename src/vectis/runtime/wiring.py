@@ -163,7 +163,7 @@ def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
         env=environment,
         stop_timeout_s=30.0,
     )
-    return [engine, api, [worker]] if engine else [api, [worker]]
+    return [engine, [*api, worker]] if engine else [[*api, worker]]
 
 
 SETTINGS_KEY = "_VECTIS_SETTINGS"
