@@ -19,7 +19,7 @@ from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, Floats, exact_top, make, recall
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.entrypoints.cli.load import LoadReport, load, post
-from vectis.runtime.paths import DataPaths
+from vectis.runtime.paths import FolderLayout
 
 QUERIES = 1000
 COLLECTION = "bench"
@@ -91,7 +91,7 @@ def _plain_loop(shard: Path, queries: Path, seconds: float) -> dict[str, Any]:
 
 
 async def _snapshot(server: Server, image: Path) -> None:
-    engine = EdgeEngine(DataPaths(server.folder).engine_socket)
+    engine = EdgeEngine(FolderLayout(server.folder).engine_socket)
     await engine.connect()
     try:
         await engine.snapshot(COLLECTION, image)

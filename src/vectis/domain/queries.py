@@ -29,9 +29,9 @@ class Nearest(msgspec.Struct, frozen=True):
 
 
 class Rrf(msgspec.Struct, frozen=True, tag="rrf"):
-    """Reciprocal rank fusion: sum over prefetches of weight / (k + rank), rank from 0 as the engine counts.
+    """Reciprocal rank fusion: sum over prefetches of 1 / (rank / weight + k - 1), rank from 1, as the engine computes it.
 
-    Cormack, Clarke, Buettcher, SIGIR 2009.
+    `k` is 1 or more. After Cormack, Clarke, Buettcher, SIGIR 2009; the weights are Qdrant's.
     """
 
     k: int = 60

@@ -1,6 +1,7 @@
 """The schema of a collection: named vectors, index settings, payload indexes, and the checks that need them."""
 
 from enum import StrEnum
+from math import isfinite
 
 import msgspec
 
@@ -9,6 +10,7 @@ from vectis.domain.points import SparseVector, Vectors
 from vectis.domain.shapes import Shape
 
 NAME_MAX = 128
+INDEX_MAX = 2**32 - 1
 
 
 class Distance(StrEnum):
@@ -66,7 +68,7 @@ class ScalarQuantization(Shape, frozen=True):
 
 
 class OptimizerParams(Shape, frozen=True):
-    """When and how segments are built. Sizes and thresholds in KB, as in the engine."""
+    """When and how segments are built. Sizes and thresholds in KB, as in the engine; 0 threads: automatic."""
 
     deleted_threshold: float = 0.2
     vacuum_min_vector_number: int = 1000
@@ -120,6 +122,8 @@ def check_vectors(schema: CollectionSchema, vectors: Vectors, *, at: str) -> Non
                 raise InvalidVector(f"{at}.{name}: indices and values differ in length", at=at, vector=name)
             if len(set(vector.indices)) != len(vector.indices):
                 raise InvalidVector(f"{at}.{name}: an index stands twice", at=at, vector=name)
+            if not isfinite(sum(vector.values)) or not all(0 <= i <= INDEX_MAX for i in vector.indices):
+                raise InvalidVector(f"{at}.{name}: values are finite, indices 0 to 2^32 - 1", at=at, vector=name)
             continue
         params = schema.dense.get(name)
         if params is None:

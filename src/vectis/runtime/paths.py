@@ -10,7 +10,7 @@ SOCKET_PATH_MAX = 90
 """Unix socket paths end at about 100 bytes; the longest socket name takes the rest."""
 
 
-class DataPaths(msgspec.Struct, frozen=True):
+class FolderLayout(msgspec.Struct, frozen=True):
     """The places below one data folder. Sockets move to the temporary folder when the path would be too long for them."""
 
     folder: Path
@@ -19,11 +19,6 @@ class DataPaths(msgspec.Struct, frozen=True):
     def control(self) -> Path:
         """The SQLite file of the control store."""
         return self.folder / "control.sqlite"
-
-    @property
-    def jobs(self) -> Path:
-        """The SQLite file of the job queue."""
-        return self.folder / "jobs.sqlite"
 
     @property
     def engine(self) -> Path:

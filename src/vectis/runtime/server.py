@@ -11,7 +11,7 @@ import structlog
 
 from vectis.domain.errors import InvalidSetting
 from vectis.runtime.data_folder import hold
-from vectis.runtime.paths import DataPaths
+from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec
 from vectis.runtime.settings import ServerSettings, Settings
 from vectis.runtime.supervisor import ProcessReport, ProcessState, Supervisor
@@ -31,7 +31,7 @@ def serve(settings: Settings) -> int:
     settings = _with_log_format(settings)
     configure_logging(settings.log, process="supervisor")
     listener, url = _listen(settings.server)
-    paths = DataPaths(Path(settings.server.data_dir))
+    paths = FolderLayout(Path(settings.server.data_dir))
     with listener, hold(paths.folder, url) as lock:
         paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left in paths.metrics.glob("*.sock"):

@@ -14,7 +14,7 @@ from vectis import __version__
 from vectis.adapters.absent.embedder import AbsentEmbedder
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.durable.queue import LedgerQueue
-from vectis.adapters.durable.runner import DbosRunner
+from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.edge.launch import argv as engine_argv
@@ -40,7 +40,7 @@ from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
-from vectis.runtime.paths import DataPaths
+from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec, ReadyLine, ReadySocket
 from vectis.runtime.services import Services
 from vectis.runtime.settings import EmbedderSettings, Settings
@@ -77,7 +77,7 @@ class _Parts(msgspec.Struct, frozen=True):
 @asynccontextmanager
 async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[Services]:
     """The features of one API process, opened on entry and closed in reverse on exit."""
-    paths = DataPaths(Path(settings.server.data_dir))
+    paths = FolderLayout(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, process)
         queue = LedgerQueue(parts.store, parts.clock)
@@ -116,16 +116,14 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
 @asynccontextmanager
 async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
     """The worker: the catalog brought in step with the engine, and every job kind with its handler."""
-    paths = DataPaths(Path(settings.server.data_dir))
+    paths = FolderLayout(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, settings.jobs.name)
         await parts.catalog.reconcile()
-        url = _jobs_url(settings, paths)
-        runner = DbosRunner(
-            url,
+        runner = LeaseRunner(
             parts.store,
-            executor_id=settings.jobs.name,
-            clock=parts.clock,
+            settings.jobs.name,
+            parts.clock,
             concurrency=settings.jobs.concurrency,
             attempts_max=settings.jobs.attempts_max,
         )
@@ -140,7 +138,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
 
 def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
     """The processes of a server, in the order of their start. API processes accept on the inherited socket `listener`."""
-    paths = DataPaths(Path(settings.server.data_dir))
+    paths = FolderLayout(Path(settings.server.data_dir))
     environment = {SETTINGS_KEY: msgspec.json.encode(settings).decode()}
     engine: list[ProcessSpec] = []
     if settings.engine.kind == "edge":
@@ -186,7 +184,7 @@ async def install_model(name: str) -> str:
     return f"{weights.model} (SHA-256 {weights.revision})"
 
 
-async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: DataPaths, process: str) -> _Parts:
+async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLayout, process: str) -> _Parts:
     clock = SystemClock()
     metrics = ProcessMetrics(__version__)
     exchange = MetricsExchange(paths.metrics, process, metrics.registry)
@@ -214,7 +212,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: DataPath
     )
 
 
-async def _open_engine(settings: Settings, paths: DataPaths) -> EdgeEngine | QdrantEngine:
+async def _open_engine(settings: Settings, paths: FolderLayout) -> EdgeEngine | QdrantEngine:
     if settings.engine.kind == "qdrant":
         return await open_qdrant(
             settings.engine.url,
@@ -227,7 +225,7 @@ async def _open_engine(settings: Settings, paths: DataPaths) -> EdgeEngine | Qdr
     return engine
 
 
-def _make_embedder(settings: EmbedderSettings, paths: DataPaths) -> tuple[Embedder, EmbeddingProfile]:
+def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Embedder, EmbeddingProfile]:
     """The embedder, and the profile that new document collections get. Blocks while a model is checked or built."""
     minilm = EmbeddingProfile(MODEL, MODEL_SHA256, DIMENSION, TOKENS_MAX)
     if settings.kind == "none":
@@ -289,9 +287,5 @@ def _cache_counts(cache: MemoryCache) -> dict[str, float]:
     }
 
 
-def _store_url(settings: Settings, paths: DataPaths) -> str:
+def _store_url(settings: Settings, paths: FolderLayout) -> str:
     return settings.store.url or f"sqlite:///{paths.control}"
-
-
-def _jobs_url(settings: Settings, paths: DataPaths) -> str:
-    return settings.store.url or f"sqlite:///{paths.jobs}"

@@ -68,5 +68,5 @@ def _fusion_text(fusion: Fusion | None) -> str:
         return "none: one prefetch, its score is the score"
     if isinstance(fusion, Rrf):
         weights = f", weights {fusion.weights}" if fusion.weights else ""
-        return f"rrf: sum of weight / (k + rank - 1), k {fusion.k}{weights}"
+        return f"rrf: sum of 1 / (rank / weight + k - 1), k {fusion.k}{weights}"
     return "dbsf: each prefetch's scores mapped by mean +- 3 sigma, then added"

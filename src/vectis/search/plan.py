@@ -16,6 +16,9 @@ GROUP_OVERSAMPLING = 5
 """Chunks asked for per document wanted: pages of documentation rarely have more chunks among the best."""
 
 CANDIDATES_MAX = 2000
+PREFETCH_MAX = 10_000
+HNSW_EF_MAX = 4096
+OVERSAMPLING_MAX = 16.0
 
 _VECTORS_OF: dict[Mode, tuple[str, ...]] = {"hybrid": (DENSE, SPARSE), "dense": (DENSE,), "sparse": (SPARSE,)}
 
@@ -59,6 +62,7 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
             collection=collection.name,
         )
     settings = request.overrides.over(collection.profile.search)
+    _check_settings(settings, len(_VECTORS_OF["hybrid"]))
     limit = settings.limit if request.limit is None else request.limit
     _check_window(limit, request.offset, limits)
     if request.filter is not None:
@@ -133,9 +137,9 @@ def default_params(settings: SearchSettings) -> SearchParams:
 
 
 def rrf_share(fusion: Rrf, prefetch: int, rank: int) -> float:
-    """What a place in one prefetch adds under RRF; `rank` counts from 1, the engine's own count from 0."""
+    """What a place in one prefetch adds under RRF, by the formula of `Rrf`."""
     weight = fusion.weights[prefetch] if fusion.weights else 1.0
-    return weight / (fusion.k + rank - 1)
+    return 1 / (rank / weight + fusion.k - 1)
 
 
 def _prefetch(name: str, vector: Dense | SparseVector, plan: TextPlan) -> Nearest:
@@ -155,6 +159,26 @@ def _check_window(limit: int, offset: int, limits: SearchLimits) -> None:
             )  # fmt: skip
     if limit < 1 or offset < 0:
         raise InvalidInput("limit: must be 1 or more, and offset 0 or more", field="limit")
+
+
+def _check_settings(settings: SearchSettings, prefetches: int) -> None:
+    bounds: list[tuple[str, float, float, float]] = [
+        ("prefetch_dense", settings.prefetch_dense, 1, PREFETCH_MAX),
+        ("prefetch_sparse", settings.prefetch_sparse, 1, PREFETCH_MAX),
+        ("hnsw_ef", settings.hnsw_ef, 1, HNSW_EF_MAX),
+        ("oversampling", settings.oversampling, 1, OVERSAMPLING_MAX),
+    ]
+    if isinstance(settings.fusion, Rrf):
+        bounds.append(("fusion.k", settings.fusion.k, 1, 10_000))
+        weights = settings.fusion.weights
+        if weights is not None and (len(weights) != prefetches or min(weights) <= 0):
+            raise InvalidInput(
+                f"settings.fusion.weights: give {prefetches} numbers above 0, dense first, then sparse",
+                field="settings.fusion.weights",
+            )
+    for field, value, low, high in bounds:
+        if not low <= value <= high:
+            raise InvalidInput(f"settings.{field}: {value} is outside {low} to {high}", field=f"settings.{field}")
 
 
 def _only_vector(schema: CollectionSchema, *, sparse: bool) -> str:

@@ -15,7 +15,11 @@ POINTS = [chunk(1, 0.9, "a"), chunk(2, 0.8, "b"), chunk(3, 0.7, "a"), chunk(4, 0
 
 def test_documents_stand_in_the_order_of_their_best_chunks() -> None:
     hits = grouped_hits(POINTS, offset=0, limit=10, with_payload=True)
-    assert [(h.id, h.point_id, h.chunks, h.score) for h in hits] == [("a", 1, 2, 0.9), ("b", 2, 1, 0.8), ("c", 4, 1, 0.6)]
+    assert [(h.id, h.point_id, h.chunks, h.score) for h in hits] == [
+        ("a", 1, 2, 0.9),
+        ("b", 2, 1, 0.8),
+        ("c", 4, 1, 0.6),
+    ]
 
 
 def test_the_window_counts_documents() -> None:
@@ -45,7 +49,7 @@ def test_places_and_contributions_of_a_hit() -> None:
     stood = places(["dense", "sparse"], [POINTS[:2], [POINTS[1]]])
     assert stood[2] == {"dense": Place(2, 0.8), "sparse": Place(1, 0.8)}
     why = reasons(query(Rrf(k=10, weights=[2.0, 1.0])), stood[2])
-    assert why.contributions == {"dense": 2 / 11, "sparse": 1 / 10}
+    assert why.contributions == {"dense": 1 / (2 / 2 + 9), "sparse": 1 / (1 + 9)}
     assert "k 10" in why.fusion
 
 

@@ -7,7 +7,15 @@ import pytest
 
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.domain.collections import Collection
-from vectis.domain.errors import EmptyQuery, InvalidFilter, InvalidVector, LimitExceeded, Unsupported, WrongDimension
+from vectis.domain.errors import (
+    EmptyQuery,
+    InvalidFilter,
+    InvalidInput,
+    InvalidVector,
+    LimitExceeded,
+    Unsupported,
+    WrongDimension,
+)
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import SparseVector, dense
 from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
@@ -112,6 +120,22 @@ def test_a_vector_search_takes_the_usual_vector_and_says_both_dimensions() -> No
         vector_query(VectorSearch(name="own", vector=dense([1.0] * 768), using="other"), OWN, LIMITS)
 
 
-def test_rrf_counts_ranks_from_zero_inside() -> None:
+def test_rrf_is_the_engines_formula() -> None:
     assert rrf_share(Rrf(k=60), 0, 1) == 1 / 60
-    assert rrf_share(Rrf(k=2, weights=[3.0, 1.0]), 0, 2) == 1.0
+    assert rrf_share(Rrf(k=2, weights=[4.0, 1.0]), 0, 2) == 1 / 1.5
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        Overrides(fusion=Rrf(k=0)),
+        Overrides(fusion=Rrf(weights=[1.0])),
+        Overrides(fusion=Rrf(weights=[1.0, 0.0])),
+        Overrides(prefetch_dense=0),
+        Overrides(hnsw_ef=5000),
+        Overrides(oversampling=0.5),
+    ],
+)
+def test_senseless_settings_are_refused(overrides: Overrides) -> None:
+    with pytest.raises(InvalidInput, match="settings"):
+        plan_text(text(overrides=overrides), DOCS, LIMITS)

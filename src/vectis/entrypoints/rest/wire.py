@@ -84,6 +84,4 @@ def _named_vector(value: object, field: str) -> Dense | SparseVector:
         raise InvalidVector(
             f"{field}: neither a list of numbers nor {{indices, values}}: {error}", field=field
         ) from None
-    if any(v != v or v in (float("inf"), float("-inf")) for v in body.values):
-        raise InvalidVector(f"{field}: every weight must be a finite number", field=field)
     return SparseVector(indices=body.indices, values=body.values)
