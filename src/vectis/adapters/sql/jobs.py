@@ -9,7 +9,7 @@ from vectis.adapters.sql.tables import jobs
 from vectis.domain.errors import JobNotFound
 from vectis.domain.jobs import Job, JobProgress, JobState
 
-_UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
+UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
 
 
 class SqlJobs(StorePart):
@@ -24,7 +24,7 @@ class SqlJobs(StorePart):
         """See the port."""
         async with self._database.read() as connection:
             row = (await connection.execute(sa.select(jobs).where(jobs.c.id == job_id))).one_or_none()
-            return None if row is None else _job(row)
+            return None if row is None else job_of(row)
 
     async def jobs(self, *, limit: int, kind: str | None = None) -> list[Job]:
         """See the port."""
@@ -32,27 +32,17 @@ class SqlJobs(StorePart):
         if kind is not None:
             statement = statement.where(jobs.c.kind == kind)
         async with self._database.read() as connection:
-            return [_job(row) for row in await connection.execute(statement)]
+            return [job_of(row) for row in await connection.execute(statement)]
 
     async def unfinished_jobs(self, *, limit: int) -> list[Job]:
         """See the port."""
-        statement = sa.select(jobs).where(jobs.c.state.in_(_UNFINISHED)).order_by(jobs.c.sequence).limit(limit)
+        statement = sa.select(jobs).where(jobs.c.state.in_(UNFINISHED)).order_by(jobs.c.sequence).limit(limit)
         async with self._database.read() as connection:
-            return [_job(row) for row in await connection.execute(statement)]
+            return [job_of(row) for row in await connection.execute(statement)]
 
     async def update_job(self, job: Job) -> None:
         """See the port."""
-        statement = (
-            sa.update(jobs)
-            .where(jobs.c.id == job.id)
-            .values(
-                state=job.state.value,
-                progress=to_json(job.progress),
-                attempt=job.attempt,
-                error=job.error,
-                finished_at=job.finished_at,
-            )
-        )
+        statement = sa.update(jobs).where(jobs.c.id == job.id).values(**standing(job))
         async with self._database.write() as connection:
             if (await connection.execute(statement)).rowcount == 0:
                 raise JobNotFound(f"there is no job {job.id!r}", job=job.id)
@@ -61,18 +51,27 @@ class SqlJobs(StorePart):
         statement = self._insert(jobs).values(
             id=job.id,
             kind=job.kind,
-            state=job.state.value,
             payload=to_json(job.payload),
-            progress=to_json(job.progress),
-            attempt=job.attempt,
-            error=job.error,
             created_at=job.created_at,
-            finished_at=job.finished_at,
+            failures=0,
+            **standing(job),
         )
         await connection.execute(statement.on_conflict_do_nothing(index_elements=[jobs.c.id]))
 
 
-def _job(row: sa.Row[tuple[object, ...]]) -> Job:
+def standing(job: Job) -> dict[str, object]:
+    """The columns of a job that change while it runs."""
+    return {
+        "state": job.state.value,
+        "progress": to_json(job.progress),
+        "attempt": job.attempt,
+        "error": job.error,
+        "finished_at": job.finished_at,
+    }
+
+
+def job_of(row: sa.Row[tuple[object, ...]]) -> Job:
+    """A row of the table as a job."""
     return Job(
         id=row.id,
         kind=row.kind,

@@ -5,11 +5,12 @@ import sqlalchemy as sa
 from vectis.adapters.sql.collections import SqlCollections
 from vectis.adapters.sql.database import Database
 from vectis.adapters.sql.documents import SqlDocuments
+from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.domain.errors import VectisError
 
 
-class SqlStore(SqlCollections, SqlDocuments):
+class SqlStore(SqlCollections, SqlDocuments, SqlLeases):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
 
     async def ping(self) -> None:

@@ -88,6 +88,12 @@ jobs = sa.Table(
     sa.Column("error", sa.Text),
     sa.Column("created_at", UtcTime),
     sa.Column("finished_at", UtcTime),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("worker", sa.Text),
+    sa.Column("held_until", UtcTime),
     sa.Index("jobs_by_state", "state", "sequence"),
 )
-"""`sequence` is the order in which jobs were recorded."""
+"""`sequence` is the order in which jobs were recorded.
+
+No worker takes a job before `held_until`: that is the lease of the `worker` that runs it, or the pause after a failure.
+"""

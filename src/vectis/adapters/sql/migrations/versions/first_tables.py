@@ -57,6 +57,9 @@ def upgrade() -> None:
         sa.Column("error", sa.Text),
         sa.Column("created_at", _TIME),
         sa.Column("finished_at", _TIME),
+        sa.Column("failures", sa.Integer, nullable=False),
+        sa.Column("worker", sa.Text),
+        sa.Column("held_until", _TIME),
     )
     op.create_index("jobs_by_state", "jobs", ["state", "sequence"])
 

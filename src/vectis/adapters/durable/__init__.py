@@ -1,0 +1,1 @@
+"""Background jobs on the ledger: handing over, waiting, and running under leases."""
