@@ -48,11 +48,19 @@ def cut(parsed: ParsedDocument, chunking: Chunking, max_tokens: int, count_token
 
 
 def _counting(count_tokens: CountTokens, enough: int) -> CountTokens:
-    """Counts an endless word, which a tokenizer may call one token, by its characters; beyond `enough` so counts any text."""
+    """Counts an endless word, which a tokenizer may call one token, by its characters; beyond `enough` so counts any text.
+
+    A block is asked for more than once on its way, so counts are kept as long as the document is.
+    """
+    known: dict[str, int] = {}
 
     def count(text: str) -> int:
         least = -(-len(text) // CHARACTERS_PER_TOKEN_MAX)
-        return least if least > enough else max(count_tokens(text), least)
+        if least > enough:
+            return least
+        if text not in known:
+            known[text] = max(count_tokens(text), least)
+        return known[text]
 
     return count
 

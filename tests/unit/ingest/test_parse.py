@@ -58,6 +58,7 @@ def test_markdown_keeps_structure_and_drops_noise() -> None:
         ("<https://example.org/x> &amp; more", "https://example.org/x & more"),
         ("[`code`](x) [ref][1] ![alt](i.png)", "code ref alt"),
         (r"escaped \*stars\* and \[brackets\](x)", "escaped *stars* and [brackets](x)"),
+        ("a {* ../src/x.py hl[1:2] *} b {% include x %} c {{< ref >}} d { e } {{ f }}", "a b c d { e } {{ f }}"),
         ("open <!-- comment", "open <!-- comment"),
     ],
 )
