@@ -41,15 +41,17 @@ def main() -> int:
     arguments = parser.parse_args()
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _say({"ready": True})
-    if not sys.stdin.readline():
-        return 1
     try:
+        _say({"ready": True})
+        if not sys.stdin.readline():
+            return 1
         with disk_errors():
             _say({"copied_bytes": sparse_copy(arguments.source, arguments.target)})
             if arguments.optimize:
                 schema = msgspec.json.decode(arguments.schema.read_bytes(), type=CollectionSchema)
                 _say(_optimize(arguments.target, schema))
+    except BrokenPipeError:
+        return 1
     except (DiskFull, OSError) as error:
         _say({"error": str(error), "disk_full": isinstance(error, DiskFull)})
         return 1

@@ -91,8 +91,14 @@ class LiveCollection:
         for i, point in enumerate(points):
             check_vectors(self.schema, unraw_all(point.vectors), at=f"points[{i}].vectors")
         async with self.no_writes():
+            slices: list[list[qe.Point]] = []
             for at in range(0, len(points), SLICE_POINTS):
-                self._upsert_slice(ids[at : at + SLICE_POINTS], points[at : at + SLICE_POINTS])
+                slices.append(_engine_points(ids[at : at + SLICE_POINTS], points[at : at + SLICE_POINTS]))
+                await asyncio.sleep(0)
+            for i, converted in enumerate(slices):
+                self._note(ids[i * SLICE_POINTS : (i + 1) * SLICE_POINTS])
+                self.shard.update(qe.UpdateOperation.upsert_points(converted))
+                self.unindexed += len(converted)
                 await asyncio.sleep(0)
 
     async def delete(self, ids: Sequence[PointId]) -> None:
@@ -129,18 +135,6 @@ class LiveCollection:
             self.shard.update(operation)
             self._indexed_since[key] = kind
             self.flush()
-
-    def _upsert_slice(self, ids: Sequence[PointId], points: Sequence[WirePoint]) -> None:
-        self._note(ids)
-        self.shard.update(
-            qe.UpdateOperation.upsert_points(
-                [
-                    qe.Point(i, {name: engine_vector(parts) for name, parts in point.vectors.items()}, point.payload)
-                    for i, point in zip(ids, points, strict=True)
-                ]
-            )
-        )
-        self.unindexed += len(ids)
 
     def _delete_slice(self, ids: Sequence[PointId]) -> None:
         self._note(ids)
@@ -290,6 +284,13 @@ def create_shard(path: str, schema: CollectionSchema) -> None:
 
 def _config(schema: CollectionSchema) -> qe.EdgeConfig:
     return shard_config(schema, search_threads=search_threads(), indexing_threads=schema.hnsw.max_indexing_threads)
+
+
+def _engine_points(ids: Sequence[PointId], points: Sequence[WirePoint]) -> list[qe.Point]:
+    return [
+        qe.Point(i, {name: engine_vector(parts) for name, parts in point.vectors.items()}, point.payload)
+        for i, point in zip(ids, points, strict=True)
+    ]
 
 
 def _plain(value: Any) -> PointId:

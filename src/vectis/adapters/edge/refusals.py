@@ -10,6 +10,8 @@ _MEANINGS: tuple[tuple[str, type[VectisError]], ...] = (
     ("Validation error", InvalidInput),
     ("Bad input", InvalidInput),
     ("invalid JSON path", InvalidInput),
+    ("failed to convert NaN", InvalidInput),
+    ("failed to convert inf", InvalidInput),
     ("No space left on device", DiskFull),
 )
 

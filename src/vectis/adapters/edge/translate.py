@@ -8,6 +8,7 @@ from typing import Any, cast
 from uuid import UUID
 
 import msgspec
+import numpy as np
 import qdrant_edge as qe
 
 from vectis.adapters.edge.wire import Leg, Outline, Parts
@@ -145,10 +146,6 @@ class Plan:
             raise EmptyQuery("query: there is no vector to search for; give at least one prefetch")
         if outline.fusion is None and len(outline.legs) > 1:
             raise InvalidInput("query: several prefetches need a fusion, rrf or dbsf")
-        if outline.fusion is not None:
-            weights = outline.fusion.weights if isinstance(outline.fusion, Rrf) else None
-            if weights is not None and len(weights) != len(outline.legs):
-                raise InvalidInput(f"fusion: {len(weights)} weights for {len(outline.legs)} prefetches")
         self.parts = sum(2 if leg.sparse else 1 for leg in outline.legs)
         self.with_payload = outline.with_payload not in (False, [])
         self.with_vectors = outline.with_vectors not in (False, [])
@@ -226,9 +223,14 @@ def _params(params: SearchParams) -> qe.SearchParams:
 def _fusion(outline: Outline) -> Any:
     if outline.fusion is None:
         return None
-    if isinstance(outline.fusion, Rrf):
-        return qe.Fusion.Rrf(outline.fusion.k, outline.fusion.weights)
-    return qe.Fusion.Dbsf()
+    if not isinstance(outline.fusion, Rrf):
+        return qe.Fusion.Dbsf()
+    k, weights = outline.fusion.k, outline.fusion.weights
+    if k < 1:
+        raise InvalidInput(f"fusion: k is 1 or more, not {k}", k=k)
+    if weights is not None and len(weights) != len(outline.legs):
+        raise InvalidInput(f"fusion: {len(weights)} weights for {len(outline.legs)} prefetches")
+    return qe.Fusion.Rrf(k, weights)
 
 
 def _stricter(a: float | None, b: float | None, leg: Leg, schema: CollectionSchema) -> float | None:
@@ -289,6 +291,8 @@ def _match(match: filters.Match) -> Any:
         return qe.MatchExcept(cast(list[str], match.except_))
     if match.text is not None:
         return qe.MatchText(match.text)
+    if isinstance(match.value, bool):
+        return qe.MatchValue(cast(bool, np.bool_(match.value)))  # the engine takes Python's own True for the integer 1
     if match.value is not None:
         return qe.MatchValue(match.value)
     raise InvalidFilter("filter: match: give exactly one of value, any, except, text")
