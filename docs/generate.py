@@ -4,6 +4,7 @@ A page is one function that gives Markdown, and its entry in PAGES.
 """
 
 import inspect
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
@@ -11,13 +12,18 @@ from typing import Any, get_args
 import msgspec
 import typer
 
+from vectis import __version__
+from vectis.adapters.prometheus.engine_stats import EngineStats
+from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.domain import errors
 from vectis.entrypoints.cli.exits import EXIT_CODES
 from vectis.entrypoints.cli.main import COMMANDS, load
+from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.problems import STATUS
 from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.runtime.settings import ALIASES, Settings
 
+NO_STATS = {"collections": {}, "failures": 0, "disk_free_bytes": 0}
 FOLDER = Path(__file__).parent / "reference"
 
 
@@ -96,9 +102,38 @@ def command_page() -> str:
     return page("Commands", "Each command explains itself with `--help`.", "\n".join(parts).strip("\n"))
 
 
+def openapi_page() -> str:
+    """The OpenAPI document, indented."""
+    return json.dumps(json.loads(document()), indent=1) + "\n"
+
+
+def metrics_page() -> str:
+    """Every metric that Vectis itself exports."""
+    families = [*ProcessMetrics(__version__).registry.collect(), *EngineStats(NO_STATS).collect()]
+    names = {
+        f.name: (f"`{f.name}{'_total' if f.type == 'counter' else ''}`", f.type, f.documentation) for f in families
+    }
+    cache = [
+        (
+            f"`vectis_embedding_cache_{name}`",
+            "counter" if name.endswith("_total") else "gauge",
+            "The cache of query vectors",
+        )
+        for name in ("hits_total", "misses_total", "evictions_total", "bytes", "entries")
+    ]
+    return page(
+        "Metrics",
+        "`GET /metrics` joins those of all processes of a server; the label `process` says whose they are. "
+        "Units are seconds and bytes.",
+        table(("metric", "type", "means"), sorted([*names.values(), *cache])),
+    )
+
+
 PAGES: dict[str, Callable[[], str]] = {
     "commands.md": command_page,
     "errors.md": error_page,
+    "metrics.md": metrics_page,
+    "openapi.json": openapi_page,
     "routes.md": route_page,
     "settings.md": settings_page,
 }
