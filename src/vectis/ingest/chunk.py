@@ -100,14 +100,19 @@ def _section_pieces(section: Section, group: _Group, target: int, count: CountTo
 
 
 def _context(title: str, heading_path: tuple[str, ...], tokens_max: int, count: CountTokens) -> str:
-    names = [title, *heading_path] if title and heading_path[:1] != (title,) else list(heading_path)
-    names = [" ".join(name.split()) for name in names if name.strip()]
+    repeated = bool(heading_path) and _letters(heading_path[0]) == _letters(title)
+    names = [" ".join(name.split()) for name in (title, *heading_path[repeated:]) if name.strip()]
     while len(names) > 2 and count(_line(names)) > tokens_max:
         del names[1]
     words = _line(names).split()
     while words and count(" ".join(words)) > tokens_max:
         words = words[: len(words) * 3 // 4]
     return " ".join(words) + " " if words else ""
+
+
+def _letters(name: str) -> str:
+    """What is left of a name without blanks, case and markup."""
+    return "".join(filter(str.isalnum, name)).casefold()
 
 
 def _line(names: list[str]) -> str:
