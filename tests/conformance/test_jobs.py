@@ -1,0 +1,212 @@
+"""The job queue and its runners, over every control store."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+from control_suite import job
+
+from vectis.adapters.durable.inline import InlineJobs
+from vectis.adapters.durable.queue import LedgerQueue
+from vectis.adapters.durable.runner import LeaseRunner
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.adapters.system.clock import SystemClock
+from vectis.domain.errors import DeadlineExceeded, DocumentNotFound, EngineUnavailable, JobNotFound
+from vectis.domain.jobs import Job, JobProgress, JobState
+from vectis.domain.ports.jobs import JobContext, JobHandler, JobQueue, JobRunner
+
+TIMEOUT_S = 20.0
+
+Both = Callable[[int], tuple[JobQueue, JobRunner]]
+
+
+@pytest.fixture(params=["inline", "lease"])
+def make(request: pytest.FixtureRequest, store: SqlStore, unique: str) -> Both:
+    """A queue and a runner with so many attempts at most."""
+    clock = SystemClock()
+    if request.param == "inline":
+
+        def inline(attempts_max: int) -> tuple[JobQueue, JobRunner]:
+            jobs = InlineJobs(store, clock, attempts_max=attempts_max)
+            return jobs, jobs
+
+        return inline
+    return lambda attempts_max: (
+        LedgerQueue(store, clock),
+        LeaseRunner(store, unique, clock, attempts_max=attempts_max),
+    )
+
+
+@asynccontextmanager
+async def running(runner: JobRunner, kind: str, handler: JobHandler) -> AsyncIterator[None]:
+    task = asyncio.create_task(runner.run({kind: handler}))
+    yield
+    await runner.stop()
+    await task
+
+
+def of_kind(kind: str, number: int = 1) -> Job:
+    return job(f"{kind}-{number}", kind=kind)
+
+
+async def test_a_submitted_job_runs_once_with_what_it_was_given(make: Both, unique: str) -> None:
+    queue, runner = make(3)
+    seen: list[Job] = []
+
+    async def work(given: Job, context: JobContext) -> None:
+        seen.append(given)
+        await context.report(JobProgress(done=2, total=2, unit="documents", counts={"embedded": 2}))
+
+    async with running(runner, unique, work):
+        await queue.submit(of_kind(unique))
+        done = await queue.wait(f"{unique}-1", TIMEOUT_S)
+        await queue.submit(of_kind(unique))
+        again = await queue.wait(f"{unique}-1", TIMEOUT_S)
+    assert [given.payload for given in seen] == [of_kind(unique).payload]
+    assert (done.state, done.attempt, done.error) == (JobState.DONE, 1, None)
+    assert done.progress == JobProgress(done=2, total=2, unit="documents", counts={"embedded": 2})
+    assert done.finished_at is not None
+    assert again == done
+
+
+async def test_what_was_recorded_but_never_submitted_runs(make: Both, store: SqlStore, unique: str) -> None:
+    queue, runner = make(3)
+    for number in range(3):
+        await store.record_job(of_kind(unique, number))
+    order: list[str] = []
+
+    async def work(given: Job, _: JobContext) -> None:
+        order.append(given.id)
+
+    async with running(runner, unique, work):
+        for number in range(3):
+            assert (await queue.wait(f"{unique}-{number}", TIMEOUT_S)).state is JobState.DONE
+    assert order == [f"{unique}-{number}" for number in range(3)]
+
+
+async def test_a_failure_is_tried_again(make: Both, unique: str) -> None:
+    queue, runner = make(3)
+    attempts: list[int] = []
+
+    async def work(given: Job, _: JobContext) -> None:
+        attempts.append(given.attempt)
+        if len(attempts) == 1:
+            raise EngineUnavailable("restarting", retry_after_s=0.1)
+
+    async with running(runner, unique, work):
+        await queue.submit(of_kind(unique))
+        ended = await queue.wait(f"{unique}-1", TIMEOUT_S)
+    assert (ended.state, ended.attempt, ended.error) == (JobState.DONE, 2, None)
+    assert attempts == [1, 2]
+
+
+async def test_the_last_failure_makes_it_dead_and_says_why(make: Both, unique: str) -> None:
+    queue, runner = make(2)
+
+    async def work(_: Job, context: JobContext) -> None:
+        await context.report(JobProgress(done=1, total=2))
+        raise ZeroDivisionError("by zero")
+
+    async with running(runner, unique, work):
+        await queue.submit(of_kind(unique))
+        ended = await queue.wait(f"{unique}-1", TIMEOUT_S)
+    assert (ended.state, ended.attempt, ended.error) == (JobState.DEAD, 2, "ZeroDivisionError: by zero")
+    assert ended.progress.done == 1
+    assert ended.finished_at is not None
+
+
+async def test_what_cannot_be_helped_is_not_repeated(make: Both, unique: str) -> None:
+    queue, runner = make(9)
+
+    async def work(_: Job, __: JobContext) -> None:
+        raise DocumentNotFound("there is no document 'a'")
+
+    async with running(runner, unique, work):
+        await queue.submit(of_kind(unique))
+        ended = await queue.wait(f"{unique}-1", TIMEOUT_S)
+    assert (ended.state, ended.attempt, ended.error) == (JobState.DEAD, 1, "there is no document 'a'")
+
+
+async def test_a_failing_job_holds_up_no_other(make: Both, unique: str) -> None:
+    queue, runner = make(9)
+
+    async def work(given: Job, _: JobContext) -> None:
+        if given.id.endswith("-1"):
+            raise EngineUnavailable("for long", retry_after_s=600)
+
+    async with running(runner, unique, work):
+        await queue.submit(of_kind(unique, 1))
+        await queue.submit(of_kind(unique, 2))
+        assert (await queue.wait(f"{unique}-2", TIMEOUT_S)).state is JobState.DONE
+        with pytest.raises(DeadlineExceeded, match="goes on"):
+            await queue.wait(f"{unique}-1", 0.05)
+
+
+async def test_waiting_for_what_is_not_there(make: Both) -> None:
+    queue, _ = make(1)
+    with pytest.raises(JobNotFound, match="absent"):
+        await queue.wait("absent", 1)
+
+
+async def test_stop_finishes_what_runs_and_takes_nothing_new(make: Both, store: SqlStore, unique: str) -> None:
+    queue, runner = make(1)
+    began, go_on = asyncio.Event(), asyncio.Event()
+
+    async def work(_: Job, __: JobContext) -> None:
+        began.set()
+        await go_on.wait()
+
+    task = asyncio.create_task(runner.run({unique: work}))
+    await queue.submit(of_kind(unique, 1))
+    await queue.submit(of_kind(unique, 2))
+    await began.wait()
+    stopping = asyncio.create_task(runner.stop())
+    done, _ = await asyncio.wait([stopping], timeout=0.2)
+    assert not done, "stop returned while a handler ran"
+    go_on.set()
+    await asyncio.gather(stopping, task)
+    first, second = await store.job(f"{unique}-1"), await store.job(f"{unique}-2")
+    assert first is not None
+    assert second is not None
+    assert (first.state, second.state) == (JobState.DONE, JobState.PENDING)
+
+
+async def test_kinds_without_a_handler_are_left_to_others(make: Both, store: SqlStore, unique: str) -> None:
+    queue, runner = make(1)
+    await store.record_job(job(f"{unique}-other", kind=f"{unique}-other"))
+    async with running(runner, unique, do_nothing):
+        await queue.submit(of_kind(unique))
+        await queue.wait(f"{unique}-1", TIMEOUT_S)
+    other = await store.job(f"{unique}-other")
+    assert other is not None
+    assert (other.state, other.attempt) == (JobState.PENDING, 0)
+
+
+async def test_several_workers_share_the_jobs_and_none_runs_twice(store_url: str, store: SqlStore, unique: str) -> None:
+    clock = SystemClock()
+    stores = [await open_store(store_url) for _ in range(3)]
+    runners = [LeaseRunner(each, f"{unique}-{n}", clock, concurrency=2) for n, each in enumerate(stores)]
+    ran: Counter[str] = Counter()
+
+    async def work(given: Job, _: JobContext) -> None:
+        ran[given.id] += 1
+        await asyncio.sleep(0.01)
+
+    tasks = [asyncio.create_task(runner.run({unique: work})) for runner in runners]
+    for number in range(30):
+        await store.record_job(of_kind(unique, number))
+    queue = LedgerQueue(store, clock)
+    ended = [await queue.wait(f"{unique}-{number}", TIMEOUT_S) for number in range(30)]
+    for runner in runners:
+        await runner.stop()
+    await asyncio.gather(*tasks)
+    for each in stores:
+        await each.close()
+    assert all((each.state, each.attempt) == (JobState.DONE, 1) for each in ended)
+    assert ran == {f"{unique}-{number}": 1 for number in range(30)}
+
+
+async def do_nothing(_: Job, __: JobContext) -> None:
+    pass
