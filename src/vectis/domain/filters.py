@@ -121,11 +121,6 @@ def check(filter: Filter, *, at: str = "filter") -> None:
         raise InvalidFilter(f"{at}: {total} conditions, the maximum is {CONDITIONS_MAX}", at=at, maximum=CONDITIONS_MAX)
 
 
-def equals(key: str, value: str | int | bool) -> Condition:
-    """The condition that `key` holds `value`."""
-    return Condition(key=key, match=Match(value=value))
-
-
 def any_of(key: str, values: list[str | int]) -> Condition:
     """The condition that `key` holds one of `values`."""
     return Condition(key=key, match=Match(any=values))

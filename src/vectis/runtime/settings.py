@@ -104,9 +104,6 @@ ALIASES: dict[str, tuple[str, str]] = {
 }
 """Keys of other tools that are understood; a VECTIS_ key for the same field weighs more."""
 
-SECRETS = {("engine", "api_key"), ("embedder", "api_key"), ("store", "url")}
-"""Never shown in clear."""
-
 _PREFIX = "VECTIS_"
 
 

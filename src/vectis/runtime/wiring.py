@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -26,14 +26,17 @@ from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import ProcessMetrics
-from vectis.adapters.qdrant.engine import QdrantEngine, open_qdrant
-from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.adapters.qdrant.engine import open_qdrant
+from vectis.adapters.sql.store import open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.catalog.jobs import OPTIMIZE, optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import CatalogService
 from vectis.domain.errors import EngineUnavailable, InvalidInput
+from vectis.domain.ports.control import ControlStore
 from vectis.domain.ports.embedder import Embedder
+from vectis.domain.ports.engine import Engine
+from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
@@ -56,15 +59,15 @@ log = structlog.stdlib.get_logger("vectis.wiring")
 class Worker(msgspec.Struct, frozen=True):
     """What the worker process runs."""
 
-    run: Callable[[], Awaitable[None]]
-    stop: Callable[[], Awaitable[None]]
+    runner: JobRunner
+    handlers: JobHandlers
 
 
 class _Parts(msgspec.Struct, frozen=True):
     """The adapters of one process and what both roles build from them."""
 
-    store: SqlStore
-    engine: EdgeEngine | QdrantEngine
+    store: ControlStore
+    engine: Engine
     embedder: Embedder
     bm25: EdgeBm25
     clock: SystemClock
@@ -133,7 +136,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             REFIT: refit_handler(indexer),
             OPTIMIZE: optimize_handler(parts.catalog),
         }
-        yield Worker(run=lambda: runner.run(handlers), stop=runner.stop)
+        yield Worker(runner, handlers)
 
 
 def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
@@ -192,8 +195,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     stack.push_async_callback(exchange.close)
     store = await open_store(_store_url(settings, paths))
     stack.push_async_callback(store.close)
-    engine = await _open_engine(settings, paths)
-    stack.push_async_callback(engine.close)
+    engine = await _open_engine(stack, settings, paths)
     embedder, embedding = await asyncio.to_thread(_make_embedder, settings.embedder, paths)
     stack.push_async_callback(embedder.close)
     directory = CachedDirectory(store, clock)
@@ -212,17 +214,17 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     )
 
 
-async def _open_engine(settings: Settings, paths: FolderLayout) -> EdgeEngine | QdrantEngine:
+async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderLayout) -> Engine:
     if settings.engine.kind == "qdrant":
-        return await open_qdrant(
+        server = await open_qdrant(
             settings.engine.url,
             api_key=settings.engine.api_key or None,
             prefer_grpc=settings.engine.grpc,
             timeout_s=settings.engine.timeout_s,
         )
-    engine = EdgeEngine(paths.engine_socket, timeout_s=settings.engine.timeout_s)
-    await engine.connect()
-    return engine
+        stack.push_async_callback(server.close)
+        return server
+    return await stack.enter_async_context(EdgeEngine(paths.engine_socket, timeout_s=settings.engine.timeout_s))
 
 
 def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Embedder, EmbeddingProfile]:

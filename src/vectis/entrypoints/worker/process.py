@@ -19,12 +19,12 @@ async def _main() -> None:
         loop.add_signal_handler(number, stop.set)
     watch_parent()
     async with open_worker(settings) as worker:
-        running = asyncio.ensure_future(worker.run())
+        running = asyncio.ensure_future(worker.runner.run(worker.handlers))
         stopping = asyncio.ensure_future(stop.wait())
         print(READY, flush=True)
         await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
-        await worker.stop()
+        await worker.runner.stop()
         await running
 
 
