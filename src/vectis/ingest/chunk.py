@@ -71,7 +71,7 @@ def _grouped(sections: Iterable[Section], target: int, count: CountTokens) -> It
     filled = 0
     for section in sections:
         tokens = sum(count(block.text) for block in section.blocks) + count(" ".join(section.heading_path[-1:]))
-        joint = _common(root, section.heading_path) if members else section.heading_path
+        joint = _shared_path(root, section.heading_path) if members else section.heading_path
         near = all(len(member.heading_path) - len(joint) <= 1 for member in (*members, section))
         if members and not (near and filled + tokens <= target):
             yield _Group(root, tuple(members))
@@ -83,7 +83,7 @@ def _grouped(sections: Iterable[Section], target: int, count: CountTokens) -> It
         yield _Group(root, tuple(members))
 
 
-def _common(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
+def _shared_path(a: tuple[str, ...], b: tuple[str, ...]) -> tuple[str, ...]:
     length = 0
     while length < min(len(a), len(b)) and a[length] == b[length]:
         length += 1

@@ -1,10 +1,4 @@
-"""Reading documents from files, folders, git checkouts and JSONL. Blocks; it runs in the process of the command line.
-
-Ids. A file's id is `SOURCE/PATH`: the source's name and the path below it. A folder's source is its own name; inside a git
-checkout it is the repository's name (that of its origin, so that it is the same on every machine) with the path of the
-folder in it. A single file is a source of its own, so id and source are equal. `NAME=PATH` names a source. Lines of JSONL
-bring their own ids, which stay as they are.
-"""
+"""Reading documents from files, folders, git checkouts and JSONL. Blocks; it runs in the process of the command line."""
 
 import os
 from collections.abc import Iterable, Iterator
@@ -38,7 +32,12 @@ class Skipped(msgspec.Struct, frozen=True):
 
 
 class Source(msgspec.Struct, frozen=True):
-    """A named place to read from."""
+    """A named place to read from; the name keeps its documents apart from those of other sources.
+
+    A file's id is `NAME/PATH`, the path being that below the source. A folder is called as itself; inside a git checkout,
+    as the repository (by its origin, so the same on every machine) and the folder's path in it. A single file is a source
+    of its own: id and name are equal. Lines of JSONL bring their own ids, which stay as they are.
+    """
 
     name: str
     path: Path
@@ -192,9 +191,3 @@ def _document_of_line(line: bytes, place: str, source: str) -> Document | Skippe
         return msgspec.convert({"source": source, **known, "payload": payload}, Document)
     except msgspec.ValidationError as error:
         return Skipped(place, str(error))
-
-
-def read_sources(arguments: Iterable[str]) -> Iterator[Document | Skipped]:
-    """All documents of all sources, one after the other. See `open_sources` and `read_source`."""
-    for source in open_sources(arguments):
-        yield from read_source(source)

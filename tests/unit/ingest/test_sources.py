@@ -8,7 +8,7 @@ import pytest
 
 from vectis.domain.documents import Document, TextFormat
 from vectis.domain.errors import InvalidInput
-from vectis.ingest.sources import FILE_BYTES_MAX, JSONL_LINE_BYTES_MAX, Skipped, open_sources, read_sources
+from vectis.ingest.sources import FILE_BYTES_MAX, JSONL_LINE_BYTES_MAX, Skipped, open_sources, read_source
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -20,7 +20,7 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def read(*arguments: Path | str) -> tuple[dict[str, Document], dict[str, str]]:
-    found = list(read_sources([str(argument) for argument in arguments]))
+    found = [each for source in open_sources(map(str, arguments)) for each in read_source(source)]
     documents = {each.id: each for each in found if isinstance(each, Document)}
     return documents, {Path(each.place).name: each.reason for each in found if isinstance(each, Skipped)}
 

@@ -6,14 +6,14 @@ from vectis.domain.documents import Document, TextFormat
 from vectis.domain.errors import UnreadableDocument
 from vectis.ingest.parse.html import parse_html
 from vectis.ingest.parse.markdown import parse_markdown
-from vectis.ingest.parse.outline import PARSE_SECONDS_MAX, TEXT_CHARACTERS_MAX, Outline, ParsedDocument
+from vectis.ingest.parse.outline import PARSE_SECONDS_MAX, TEXT_CHARACTERS_MAX, OutlineBuilder, ParsedDocument
 from vectis.ingest.parse.plain import parse_plain
 from vectis.ingest.parse.rst import parse_rst
 
 PARSER_VERSION = 1
 """Grows when the same text is read differently, so that kept documents are cut anew."""
 
-_PARSERS: dict[TextFormat, Callable[[str, Outline], None]] = {
+_PARSERS: dict[TextFormat, Callable[[str, OutlineBuilder], None]] = {
     TextFormat.MARKDOWN: parse_markdown,
     TextFormat.HTML: parse_html,
     TextFormat.RST: parse_rst,
@@ -36,6 +36,6 @@ def parse_document(document: Document, *, seconds_max: float = PARSE_SECONDS_MAX
     if "\x00" in text:
         raise UnreadableDocument("the text holds a NUL character, so it is binary; send text")
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
-    outline = Outline(seconds_max=seconds_max)
+    outline = OutlineBuilder(seconds_max=seconds_max)
     _PARSERS[document.format](text, outline)
     return outline.build(document.title)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from vectis.domain.errors import UnreadableDocument
-from vectis.ingest.parse.outline import BlockKind, Outline
+from vectis.ingest.parse.outline import BlockKind, OutlineBuilder
 
 DEPTH_MAX = 1000
 _MAIN = ("main", "[role=main]", "article", "div.document", "div.body", "#content")
@@ -28,10 +28,10 @@ _NEVER_NESTS = {
 }  # fmt: skip
 """Empty elements and those whose end tag may be left out."""
 _TAG = re.compile(r"<(/?)([a-zA-Z][a-zA-Z0-9]*+)")
-_PERMALINKS = {"¶", "#", "§", "🔗", ""}
+_PERMALINKS = {"¶", "#", "§", "\N{LINK SYMBOL}", ""}
 
 
-def parse_html(text: str, outline: Outline) -> None:
+def parse_html(text: str, outline: OutlineBuilder) -> None:
     """Add the page's main content to `outline`; its title is that of the page."""
     tree = _tree(text)
     title = tree.css_first("title") if tree.root else None
@@ -42,14 +42,14 @@ def parse_html(text: str, outline: Outline) -> None:
         headline = " ".join(_text_of(heading).split()).rstrip("¶#§ ") if heading else ""
         if headline and headline in outline.title:
             outline.title = headline
-        _Walk(outline).run(root)
+        _HtmlWalk(outline).run(root)
 
 
-def parse_fragment(text: str, outline: Outline) -> None:
+def parse_fragment(text: str, outline: OutlineBuilder) -> None:
     """Add a piece of HTML that stands within another format."""
     tree = _tree(text)
     if tree.body:
-        _Walk(outline).run(tree.body)
+        _HtmlWalk(outline).run(tree.body)
 
 
 def _tree(text: str) -> LexborHTMLParser:
@@ -72,10 +72,10 @@ def _tree(text: str) -> LexborHTMLParser:
     return LexborHTMLParser(text)
 
 
-class _Walk:
+class _HtmlWalk:
     """Goes down and up the tree step by step and gathers lines until a block ends."""
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: OutlineBuilder) -> None:
         self._outline = outline
         self._line: list[str] = []
         self._lists: list[int | None] = []

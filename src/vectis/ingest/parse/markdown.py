@@ -11,13 +11,13 @@ from vectis.domain.errors import UnreadableDocument
 from vectis.ingest.parse.front_matter import payload_of, split_front_matter, title_of
 from vectis.ingest.parse.html import parse_fragment
 from vectis.ingest.parse.inline import plain_text
-from vectis.ingest.parse.outline import BlockKind, Outline
+from vectis.ingest.parse.outline import BlockKind, OutlineBuilder
 
 NESTING_MAX = 100
 _ADMONITION = re.compile(r"^(?:/{3,}|:{3,}|!!!|\?\?\?\+?)[ \t]*(.*)$", re.MULTILINE)
 
 
-def parse_markdown(text: str, outline: Outline) -> None:
+def parse_markdown(text: str, outline: OutlineBuilder) -> None:
     """Add the document's blocks and front matter to `outline`. UnreadableDocument when it is nested too deeply."""
     front, body = split_front_matter(text)
     outline.title = title_of(front)
@@ -25,7 +25,7 @@ def parse_markdown(text: str, outline: Outline) -> None:
     tokens = _BLOCKS.parse(body, {"outline": outline})
     if any(token.level >= NESTING_MAX - 1 for token in tokens):
         raise UnreadableDocument(f"quotes or lists are nested deeper than {NESTING_MAX}", maximum=NESTING_MAX)
-    _Walk(outline).run(tokens)
+    _MarkdownWalk(outline).run(tokens)
 
 
 def _check_time(state: StateBlock, start: int, end: int, silent: bool) -> bool:
@@ -46,10 +46,10 @@ def _block_parser() -> MarkdownIt:
 _BLOCKS = _block_parser()
 
 
-class _Walk:
+class _MarkdownWalk:
     """Follows the flat token stream; lists become lines, tables rows."""
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: OutlineBuilder) -> None:
         self._outline = outline
         self._lists: list[int | None] = []
         self._marker = ""

@@ -56,7 +56,7 @@ class ParsedDocument(msgspec.Struct, frozen=True):
         return max(languages, key=lambda name: languages[name], default="")
 
 
-class Outline:
+class OutlineBuilder:
     """Takes headings and blocks in reading order and builds the sections.
 
     Every call checks the bounds, so a parser that keeps calling cannot run away: UnreadableDocument.

@@ -12,7 +12,7 @@ from docutils.parsers.rst.states import Inliner
 from docutils.utils import new_document
 
 from vectis.domain.errors import UnreadableDocument
-from vectis.ingest.parse.outline import BlockKind, Outline
+from vectis.ingest.parse.outline import BlockKind, OutlineBuilder
 
 RST_CHARACTERS_MAX = 2 * 1024 * 1024
 INLINE_CHARACTERS_MAX = 20_000
@@ -31,7 +31,7 @@ _ONE_AT_A_TIME = Lock()
 """docutils keeps roles and directives in module globals."""
 
 
-def parse_rst(text: str, outline: Outline) -> None:
+def parse_rst(text: str, outline: OutlineBuilder) -> None:
     """Add the document's blocks to `outline`. UnreadableDocument when it is too large or nested too deeply."""
     if len(text) > RST_CHARACTERS_MAX:
         raise UnreadableDocument(
@@ -47,7 +47,7 @@ def parse_rst(text: str, outline: Outline) -> None:
             tree: Any = new_document("document", _settings())
             tree.note_source = check  # docutils calls it at every line
             Parser(inliner=_bounded_inliner()).parse(text, tree)
-        _Walk(outline).visit(tree, 0)
+        _RstWalk(outline).visit(tree, 0)
     except RecursionError:
         raise UnreadableDocument("the document's quotes, lists or directives are nested too deeply") from None
 
@@ -77,10 +77,10 @@ def _bounded_inliner() -> Any:
     return inliner
 
 
-class _Walk:
+class _RstWalk:
     """Visits the tree, which docutils' own recursion has kept shallow."""
 
-    def __init__(self, outline: Outline) -> None:
+    def __init__(self, outline: OutlineBuilder) -> None:
         self._outline = outline
 
     def visit(self, node: Any, level: int) -> None:
