@@ -59,6 +59,12 @@ async def test_documents_and_their_job_are_kept_together_or_not_at_all(store: Sq
     with pytest.raises(CollectionNotFound):
         await store.mark_deleted("absent", ["a"], job(f"{docs}-lost"), NOW)
     assert await store.job(f"{docs}-lost") is None
+    unwritable = msgspec.structs.replace(job(f"{docs}-lost"), payload={"ids": object()})
+    with pytest.raises(TypeError):
+        await store.put_documents(docs, [document("b")], unwritable, NOW)
+    with pytest.raises(TypeError):
+        await store.mark_deleted(docs, ["a"], unwritable, NOW)
+    assert await store.documents(docs, ["b"]) == []
 
 
 async def test_unchanged_content_keeps_its_revision(store: SqlStore, docs: str) -> None:

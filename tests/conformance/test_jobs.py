@@ -4,9 +4,10 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import pytest
-from control_suite import job
+from control_suite import NOW, job
 
 from vectis.adapters.durable.inline import InlineJobs
 from vectis.adapters.durable.queue import LedgerQueue
@@ -206,6 +207,56 @@ async def test_several_workers_share_the_jobs_and_none_runs_twice(store_url: str
         await each.close()
     assert all((each.state, each.attempt) == (JobState.DONE, 1) for each in ended)
     assert ran == {f"{unique}-{number}": 1 for number in range(30)}
+
+
+async def test_who_lost_its_lease_is_cancelled_and_writes_nothing(store: SqlStore, unique: str) -> None:
+    clock = SystemClock()
+    runner = LeaseRunner(store, unique, clock, lease_s=0.3)
+    began, cancelled = asyncio.Event(), asyncio.Event()
+
+    async def work(_: Job, __: JobContext) -> None:
+        began.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cancelled.set()
+            raise
+
+    async with running(runner, unique, work):
+        await store.record_job(of_kind(unique))
+        await began.wait()
+        later = clock.now() + timedelta(hours=1)
+        taken = await store.claim_job("other", [unique], now=later, until=later + timedelta(hours=1))
+        await asyncio.wait_for(cancelled.wait(), TIMEOUT_S)
+    assert taken is not None
+    assert await store.job(f"{unique}-1") == taken[0]
+
+
+async def test_a_lease_lasts_as_long_as_its_handler(store: SqlStore, unique: str) -> None:
+    clock = SystemClock()
+    lease_s = 0.3
+    one, two = (LeaseRunner(store, f"{unique}-{n}", clock, lease_s=lease_s) for n in range(2))
+    ran: list[int] = []
+
+    async def work(given: Job, _: JobContext) -> None:
+        ran.append(given.attempt)
+        await asyncio.sleep(4 * lease_s)
+
+    async with running(one, unique, work), running(two, unique, work):
+        await store.record_job(of_kind(unique))
+        ended = await LedgerQueue(store, clock).wait(f"{unique}-1", TIMEOUT_S)
+    assert (ended.state, ran) == (JobState.DONE, [1])
+
+
+async def test_a_job_that_never_ends_its_attempts_is_dead_at_last(store: SqlStore, unique: str) -> None:
+    await store.record_job(of_kind(unique))
+    for _ in range(100):
+        assert await store.claim_job("killed", [unique], now=NOW, until=NOW) is not None
+    clock = SystemClock()
+    async with running(LeaseRunner(store, unique, clock), unique, do_nothing):
+        ended = await LedgerQueue(store, clock).wait(f"{unique}-1", TIMEOUT_S)
+    assert ended.state is JobState.DEAD
+    assert "100 times" in (ended.error or "")
 
 
 async def do_nothing(_: Job, __: JobContext) -> None:

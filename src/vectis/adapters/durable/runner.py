@@ -17,8 +17,9 @@ from vectis.domain.ports.jobs import JobHandlers
 _PERMANENT = (InvalidInput, NotFound, Conflict, TooLarge)
 """What no repetition can help."""
 
-_LEASE_S = 30.0
-_RENEW_S = 5.0
+_RENEWALS = 6
+"""How often a lease is renewed in its time."""
+
 _LOOK_FIRST_S = 0.01
 _LOOK_MAX_S = 0.2
 _BACKOFF_FIRST_S = 0.5
@@ -55,17 +56,26 @@ class LeaseRunner:
     """vectis.domain.ports.jobs.JobRunner; at most `concurrency` handlers at a time.
 
     `worker` names this process: the next one of that name takes up at once what it left, so no two live workers may share
-    it; any other worker takes it up when its lease ends. A handler that fails runs again after a growing pause; after
-    `attempts_max` failures, or an error that no repetition can help, its job is dead. A kill is no failure of the job.
+    it. Any other worker takes it up when its lease of `lease_s` ends; clocks of workers may differ by seconds, not more. A
+    handler that fails runs again after a growing pause; after `attempts_max` failures, or an error that no repetition can
+    help, its job is dead. A kill is no failure of the job.
     """
 
     def __init__(
-        self, leases: Leases, worker: str, clock: Clock, *, concurrency: int = 1, attempts_max: int = 10
+        self,
+        leases: Leases,
+        worker: str,
+        clock: Clock,
+        *,
+        concurrency: int = 1,
+        attempts_max: int = 10,
+        lease_s: float = 30.0,
     ) -> None:
         self._leases = leases
         self._worker = worker
         self._clock = clock
         self._attempts_max = attempts_max
+        self._lease_s = lease_s
         self._slots = asyncio.Semaphore(concurrency)
         self._running: dict[str, tuple[int, asyncio.Task[None]]] = {}
         self._stopping = asyncio.Event()
@@ -171,14 +181,14 @@ class LeaseRunner:
     async def _renew(self) -> None:
         """Keep the leases; cancel a handler whose lease is lost, for then another worker may run the job."""
         while True:
-            await asyncio.sleep(_RENEW_S)
+            await asyncio.sleep(self._lease_s / _RENEWALS)
             held = {job_id: attempt for job_id, (attempt, _) in self._running.items()}
             try:
                 kept = await self._leases.renew_leases(held, until=self._lease_end()) if held else set[str]()
                 self._renewed_s = self._clock.monotonic()
             except Unavailable as error:
                 log.warning("job ledger unavailable", error=str(error))
-                if self._clock.monotonic() - self._renewed_s < _LEASE_S - _RENEW_S:
+                if self._clock.monotonic() - self._renewed_s < self._lease_s * (1 - 1 / _RENEWALS):
                     continue
                 kept = set[str]()
             for job_id in held.keys() - kept:
@@ -188,7 +198,7 @@ class LeaseRunner:
                     task.cancel()
 
     def _lease_end(self) -> datetime:
-        return self._clock.now() + timedelta(seconds=_LEASE_S)
+        return self._clock.now() + timedelta(seconds=self._lease_s)
 
     async def keep(self, job: Job, failures: int) -> None:
         """Write the state of a running job. Conflict when another worker has taken it over."""

@@ -1,8 +1,10 @@
 """Connections and transactions: which engine a URL means, how SQLite is tuned. No table is named here."""
 
+import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -14,7 +16,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 from vectis.adapters.sql.errors import DRIVER_ERRORS, translate
 from vectis.domain.errors import InvalidSetting
 
-_BUSY_TIMEOUT_MS = 10_000
+_BUSY_TIMEOUT_S = 10
 _CONNECT_TIMEOUT_S = 5
 _READERS = 4
 _POOL = 8
@@ -33,16 +35,21 @@ class Database:
 
     SQLite has one writer at a time: writes share one connection, so that they wait in order here instead of polling for
     the file's lock, and begin IMMEDIATE, so that what they read stays true until they commit. Other processes are waited
-    for up to ten seconds. A database in memory is one connection for everything.
+    for up to ten seconds, or the `timeout` in the URL. A database in memory is one connection for everything.
     """
 
     def __init__(self, url: str) -> None:
         self.url = _parse(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
+        self._memory: sqlite3.Connection | None = None
         if not self.sqlite:
             self._writer = self._reader = _postgres(self.url)
         elif self.url.database in (None, "", ":memory:"):
-            self._writer = self._reader = _sqlite(self.url, "BEGIN IMMEDIATE", connections=1)
+            name = f"file:vectis-{uuid4().hex}?mode=memory&cache=shared"
+            # a cancelled statement closes its connection: this one keeps the database alive
+            self._memory = sqlite3.connect(name, uri=True, check_same_thread=False)
+            shared = self.url.set(database=name).update_query_dict({"uri": "true"})
+            self._writer = self._reader = _sqlite(shared, "BEGIN IMMEDIATE", connections=1)
         else:
             self._writer = _sqlite(self.url, "BEGIN IMMEDIATE", connections=1)
             self._reader = _sqlite(self.url, "BEGIN", connections=_READERS)
@@ -64,6 +71,8 @@ class Database:
         await self._reader.dispose()
         if self._writer is not self._reader:
             await self._writer.dispose()
+        if self._memory is not None:
+            self._memory.close()
 
 
 @asynccontextmanager
@@ -97,12 +106,12 @@ def _postgres(url: URL) -> AsyncEngine:
 
 def _sqlite(url: URL, begin: str, *, connections: int) -> AsyncEngine:
     engine = create_async_engine(
-        url,
+        url if "timeout" in url.query else url.update_query_dict({"timeout": str(_BUSY_TIMEOUT_S)}),
         poolclass=AsyncAdaptedQueuePool,
         pool_size=connections,
         max_overflow=0,
         # the driver must not begin transactions itself: it would begin DEFERRED ones, and only before a write
-        connect_args={"isolation_level": None, "timeout": _BUSY_TIMEOUT_MS / 1000},
+        connect_args={"isolation_level": None},
     )
 
     def tune(connection: Any, _: object) -> None:

@@ -8,9 +8,10 @@ from vectis.adapters.sql.documents import SqlDocuments
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.domain.errors import VectisError
+from vectis.domain.ports.control import ControlStore
 
 
-class SqlStore(SqlCollections, SqlDocuments, SqlLeases):
+class SqlStore(SqlCollections, SqlDocuments, SqlLeases, ControlStore):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
 
     async def ping(self) -> None:
