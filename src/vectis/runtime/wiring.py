@@ -27,13 +27,12 @@ from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.qdrant.engine import open_qdrant
-from vectis.adapters.sql.store import open_store
+from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.catalog.jobs import OPTIMIZE, optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import CatalogService
 from vectis.domain.errors import EngineUnavailable, InvalidInput
-from vectis.domain.ports.control import ControlStore
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
@@ -66,7 +65,7 @@ class Worker(msgspec.Struct, frozen=True):
 class _Parts(msgspec.Struct, frozen=True):
     """The adapters of one process and what both roles build from them."""
 
-    store: ControlStore
+    store: SqlStore
     engine: Engine
     embedder: Embedder
     bm25: EdgeBm25

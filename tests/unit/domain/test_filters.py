@@ -18,7 +18,6 @@ from vectis.domain.filters import (
     Match,
     any_of,
     check,
-    equals,
     parse_datetime,
 )
 
@@ -156,9 +155,8 @@ def test_unknown_keys_and_kinds_do_not_decode(written: dict[str, Any]) -> None:
 
 
 def test_shorthands() -> None:
-    assert equals("k", "v") == Condition(key="k", match=Match(value="v"))
     assert any_of("k", [1, 2]) == Condition(key="k", match=Match(any=[1, 2]))
-    check(Filter(must=[equals("k", True), any_of("k", ["a"])]))
+    check(Filter(must=[Condition(key="k", match=Match(value=True)), any_of("k", ["a"])]))
 
 
 @pytest.mark.parametrize(
