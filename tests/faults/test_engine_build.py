@@ -132,8 +132,8 @@ async def test_builds_start_by_themselves(short_folder: Path) -> None:
         await engine.create("c", eager)
         await engine.upsert("c", [point(n, "old") for n in range(POINTS)])
         async with asyncio.timeout(60):
-            while (await engine.describe("c")).indexed_vectors < POINTS:
-                await asyncio.sleep(0.05)  # noqa: ASYNC110 - the event happens in another process
+            while (await engine.describe("c")).indexed_vectors < POINTS:  # noqa: ASYNC110 - it happens in another process
+                await asyncio.sleep(0.05)
         assert await engine.count("c") == POINTS
 
 
