@@ -12,8 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
+from vectis.runtime.data_folder import HoldingServer, holder
+
 PAGES = {
-    "guide/install.md": "# Installing\n\nRun the installer, then reboot the espresso machine.\n\n## On a boat\n\nUse dry wood.",
+    "guide/install.md": "# Installing\n\nRun the installer.\n\n## On a boat\n\n"
+    + "Use dry wood and fix it well. " * 80,
     "guide/grind.md": "# Grinding beans\n\nA coarse grind suits the French press; a fine grind suits espresso.",
     "guide/clean.md": "# Cleaning\n\nDescale the boiler monthly with citric acid.",
     "faq.txt": "Why does my coffee taste sour? The water was too cold or the grind too coarse.",
@@ -82,7 +85,7 @@ def test_a_folder_is_ingested_searched_and_kept_in_step_by_private_servers(pages
 
     (pages / "guide/clean.md").unlink()
     (pages / "guide/install.md").write_text(
-        PAGES["guide/install.md"] + "\n\n## On a train\n\nBring an adapter.", "utf-8"
+        PAGES["guide/install.md"] + "\n\n## On a train\n\n" + "Bring an adapter for the plug. " * 40, "utf-8"
     )
     changed = vectis.json("ingest", str(pages), "--collection", "docs")
     assert changed["documents"] == {"sent": 1, "unchanged": 3, "removed": 1, "refused": 0}
@@ -204,7 +207,7 @@ def test_doctor_says_what_failed(tmp_path: Path) -> None:
 
 
 def test_an_interrupted_ingest_says_how_to_go_on_and_the_next_one_does(tmp_path: Path) -> None:
-    lines = [{"id": f"n{i}", "text": f"Number {i} is followed by {i + 1}. " * 40} for i in range(600)]
+    lines = [{"id": f"n{i}", "text": f"Number {i} is followed by {i + 1}. " * 12} for i in range(150)]
     corpus = tmp_path / "corpus.jsonl"
     corpus.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
     data = tmp_path / "data"
@@ -212,20 +215,20 @@ def test_an_interrupted_ingest_says_how_to_go_on_and_the_next_one_does(tmp_path:
     with subprocess.Popen(
         [*VECTIS, *words], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=ENVIRONMENT
     ) as ingest:
-        server = _private_server(ingest.pid, data)
-        probe = Command("--data-dir", str(data))
+        server = _held(data)
         deadline = monotonic() + 60
-        while "docs" not in probe("collections", "list").stdout:
+        while "docs" not in Command("--url", server.url)("collections", "list").stdout:
             assert monotonic() < deadline
         ingest.send_signal(signal.SIGINT)
         _, said = ingest.communicate(timeout=120)
     assert ingest.returncode == 130, said
     assert "again" in said
-    assert gone(server, 20)
+    assert gone(server.pid, 20)
+    probe = Command("--data-dir", str(data))
     done = probe.json("ingest", str(corpus), "--collection", "docs")["documents"]
-    assert done["sent"] + done["unchanged"] == 600
+    assert done["sent"] + done["unchanged"] == 150
     listed = probe.json("documents", "list", "--limit", "1000")["documents"]
-    assert len(listed) == 600
+    assert len(listed) == 150
     assert all(line["current"] for line in listed)
 
 
@@ -233,16 +236,14 @@ def test_a_killed_command_leaves_no_private_server(tmp_path: Path, pages: Path) 
     data = tmp_path / "data"
     words = ["jobs", "wait", "none", "--data-dir", str(data)]
     with subprocess.Popen([*VECTIS, *words], env=ENVIRONMENT, stderr=subprocess.DEVNULL) as command:
-        server = _private_server(command.pid, data)
+        server = _held(data)
         command.kill()
-    assert gone(server, 40)
+    assert gone(server.pid, 40)
 
 
-def _private_server(command: int, data: Path) -> int:
-    """The process that a command started to serve a data folder."""
+def _held(data: Path) -> HoldingServer:
+    """The server that a command has started on a data folder."""
     deadline = monotonic() + 60
-    while monotonic() < deadline:
-        for child in psutil.Process(command).children():
-            if str(data) in child.cmdline():
-                return child.pid
-    raise AssertionError("the command started no server")
+    while (found := holder(data)) is None:
+        assert monotonic() < deadline, "the command started no server"
+    return found

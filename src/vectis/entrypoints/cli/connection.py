@@ -1,11 +1,12 @@
 """How a command finds its server: --url, else the holder of the data folder, else a private one for the time being."""
 
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import httpx
 
+from vectis.domain.errors import Unavailable
 from vectis.entrypoints.cli.api import Api
 from vectis.entrypoints.cli.private_server import private_server
 from vectis.runtime.data_folder import holder
@@ -14,17 +15,26 @@ UNIX = "unix:"
 
 
 @asynccontextmanager
-async def connect(url: str | None, folder: Path) -> AsyncGenerator[Api]:
-    """Give the server to talk to. Unavailable when a private one does not start; a wrong `url` shows at the first call."""
-    if url is not None:
-        async with client(url) as api:
-            yield api
-    elif (found := holder(folder)) is not None:
-        async with client(found.url) as api:
-            yield api
-    else:
-        async with private_server(folder) as socket, client(f"{UNIX}{socket}") as api:
-            yield api
+async def connect(url: str | None, folder: Path, **environment: str) -> AsyncGenerator[Api]:
+    """Give the server to talk to; a private one gets `environment` besides one's own.
+
+    Unavailable when a private one does not start; a wrong `url` shows at the first call.
+    """
+    async with AsyncExitStack() as stack:
+        where = url or await _local(stack, folder, environment)
+        yield await stack.enter_async_context(client(where))
+
+
+async def _local(stack: AsyncExitStack, folder: Path, environment: Mapping[str, str]) -> str:
+    if (found := holder(folder)) is not None:
+        return found.url
+    try:
+        return f"{UNIX}{await stack.enter_async_context(private_server(folder, environment))}"
+    except Unavailable:
+        # Another command may have started its own at the same moment; then that one holds the folder.
+        if (found := holder(folder)) is None:
+            raise
+        return found.url
 
 
 @asynccontextmanager

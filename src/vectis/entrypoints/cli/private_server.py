@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
@@ -27,7 +27,7 @@ class Announcement(msgspec.Struct):
 
 
 @asynccontextmanager
-async def private_server(folder: Path) -> AsyncGenerator[Path]:
+async def private_server(folder: Path, environment: Mapping[str, str]) -> AsyncGenerator[Path]:
     """Start `vectis serve` on `folder` and give the path of its socket; it has ended when the block is left.
 
     Raises Unavailable with the end of its log when it does not get ready. The server also ends when this process dies,
@@ -38,7 +38,7 @@ async def private_server(folder: Path) -> AsyncGenerator[Path]:
         socket = Path(short) / "s"
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "vectis", "serve", "--data-dir", str(folder), "--uds", str(socket)),
-            stdin=PIPE, stdout=PIPE, stderr=sink, env={**os.environ, FD_KEY: "0"}, start_new_session=True,
+            stdin=PIPE, stdout=PIPE, stderr=sink, env={**os.environ, **environment, FD_KEY: "0"}, start_new_session=True,
         )  # fmt: skip
         try:
             await _ready(server, log)

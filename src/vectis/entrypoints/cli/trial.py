@@ -21,6 +21,8 @@ from vectis.entrypoints.cli.output import notes
 
 JOBS_LOOKED_AT_MAX = 1000
 JOB_PATIENCE_S = 3600.0
+UNCACHED = {"VECTIS_EMBEDDER__CACHE_BYTES": "0"}
+"""A query asked in one mode must not be quicker in the next because its vector is known."""
 
 
 class Trial(Shape, frozen=True):
@@ -68,7 +70,7 @@ async def place_for(collection: str, url: str | None, folder: Path | None, *, ke
         return
     temporary = Path(tempfile.mkdtemp(prefix="vectis-eval-")) if folder is None else None
     try:
-        async with connect(None, folder or temporary or Path()) as api:
+        async with connect(None, folder or temporary or Path(), **UNCACHED) as api:
             yield api
     finally:
         if temporary is not None and keep:
