@@ -1,0 +1,55 @@
+"""The cached directory: own changes at once, others' within the age, unknown names looked up."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import pytest
+
+from vectis.adapters.cached.directory import CachedDirectory
+from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.catalog.profiles import vectors_profile
+from vectis.domain.collections import Collection
+from vectis.domain.errors import CollectionNotFound
+from vectis.domain.routes import Target
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[SqlStore]:
+    opened = await open_store("sqlite:///:memory:")
+    for name in ("a", "b"):
+        await opened.add_collection(Collection(name, vectors_profile(), NOW))
+    yield opened
+    await opened.close()
+
+
+async def test_a_change_elsewhere_is_seen_after_the_age(store: SqlStore) -> None:
+    clock = ManualClock(NOW)
+    directory = CachedDirectory(store, clock, max_age_s=1.0)
+    await store.set_route("public", [Target("a")])
+    assert (await directory.resolve("public")).collection.name == "a"
+    await store.set_route("public", [Target("b")])
+    assert (await directory.resolve("public")).collection.name == "a"
+    clock.advance(1.0)
+    assert (await directory.resolve("public")).collection.name == "b"
+
+
+async def test_an_own_change_is_seen_at_once(store: SqlStore) -> None:
+    directory = CachedDirectory(store, ManualClock(NOW))
+    assert (await directory.resolve("a")).variant == "stable"
+    await store.set_route("public", [Target("a")])
+    await directory.resolve("public")
+    await store.set_route("public", [Target("b")])
+    directory.forget()
+    assert (await directory.resolve("public")).collection.name == "b"
+
+
+async def test_an_unknown_name_is_looked_up_before_it_is_refused(store: SqlStore) -> None:
+    directory = CachedDirectory(store, ManualClock(NOW))
+    await directory.resolve("a")
+    await store.add_collection(Collection("fresh", vectors_profile(), NOW))
+    assert (await directory.resolve("fresh")).collection.name == "fresh"
+    with pytest.raises(CollectionNotFound, match="nowhere"):
+        await directory.resolve("nowhere")

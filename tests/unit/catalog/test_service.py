@@ -1,0 +1,177 @@
+"""The catalog over a real SQLite store and the memory engine."""
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from vectis.adapters.cached.directory import CachedDirectory
+from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.engine import MemoryEngine
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.catalog.profiles import VECTORS, Wishes, document_profile, tailored, vectors_profile
+from vectis.catalog.service import CatalogService
+from vectis.domain.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    Conflict,
+    InvalidInput,
+    InvalidName,
+    LimitExceeded,
+    NotFound,
+)
+from vectis.domain.profiles import Chunking, EmbeddingProfile
+from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
+
+SMALL = Wishes(dense={"dense": DenseParams(size=4)}, quantization=None)
+
+
+class House:
+    """A catalog and what it keeps in step."""
+
+    def __init__(self, store: SqlStore, engine: MemoryEngine) -> None:
+        clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
+        self.store = store
+        self.engine = engine
+        self.directory = CachedDirectory(store, clock)
+        self.catalog = CatalogService(
+            store=store, admin=engine, directory=self.directory, profiles={VECTORS: vectors_profile()}, clock=clock
+        )
+
+
+@pytest.fixture
+async def house() -> AsyncIterator[House]:
+    store = await open_store("sqlite:///:memory:")
+    yield House(store, MemoryEngine())
+    await store.close()
+
+
+async def test_create_describe_list_delete(house: House) -> None:
+    made = await house.catalog.create("a", VECTORS, SMALL)
+    assert made.state.points == 0
+    assert made.collection.profile.schema.dense["dense"].size == 4
+    assert [d.collection.name for d in await house.catalog.collections()] == ["a"]
+    await house.catalog.delete("a")
+    assert await house.engine.names() == []
+    with pytest.raises(CollectionNotFound):
+        await house.catalog.describe("a")
+
+
+@pytest.mark.parametrize("name", ["", "-a", "a/b", "a b", "ü", "x" * 129, "..", "_a"])
+async def test_names_that_are_not_allowed(house: House, name: str) -> None:
+    with pytest.raises(InvalidName):
+        await house.catalog.create(name, VECTORS, SMALL)
+    assert await house.engine.names() == []
+
+
+async def test_a_name_is_given_once(house: House) -> None:
+    await house.catalog.create("a", VECTORS, SMALL)
+    with pytest.raises(CollectionExists):
+        await house.catalog.create("a", VECTORS, SMALL)
+    await house.catalog.set_alias("public", "a")
+    with pytest.raises(CollectionExists):
+        await house.catalog.create("public", VECTORS, SMALL)
+    assert await house.engine.names() == ["a"]
+
+
+async def test_an_unknown_profile_names_the_known_ones(house: House) -> None:
+    with pytest.raises(NotFound, match=VECTORS):
+        await house.catalog.create("a", "wild", SMALL)
+
+
+async def test_what_the_engine_refuses_leaves_no_record(house: House) -> None:
+    from_default = Wishes(dense={"dense": DenseParams(size=4)})  # quantization, which the memory engine lacks
+    with pytest.raises(InvalidInput):
+        await house.catalog.create("a", VECTORS, from_default)
+    assert await house.store.collection("a") is None
+
+
+async def test_aliases_move_in_one_step_and_the_engine_follows(house: House) -> None:
+    for name in ("a", "b"):
+        await house.catalog.create(name, VECTORS, SMALL)
+    first = await house.catalog.set_alias("public", "a")
+    second = await house.catalog.set_alias("public", "b")
+    assert second.version > first.version
+    assert await house.engine.aliases() == {"public": "b"}
+    assert (await house.catalog.describe("public")).collection.name == "b"
+    with pytest.raises(Conflict, match="public"):
+        await house.catalog.delete("b")
+    await house.catalog.delete_alias("public")
+    assert await house.engine.aliases() == {}
+    with pytest.raises(NotFound):
+        await house.catalog.delete_alias("public")
+    with pytest.raises(CollectionNotFound):
+        await house.catalog.set_alias("public", "nowhere")
+
+
+async def test_reconcile_mends_what_a_kill_left(house: House) -> None:
+    await house.catalog.create("kept", VECTORS, SMALL)
+    await house.catalog.create("lost", VECTORS, SMALL)
+    await house.catalog.set_alias("public", "kept")
+    await house.engine.apply_aliases({})
+    await house.engine.drop("lost")
+    await house.engine.create("orphan", tailored(vectors_profile(), SMALL).schema)
+    await house.catalog.reconcile()
+    assert await house.engine.names() == ["kept", "lost"]
+    assert await house.engine.aliases() == {"public": "kept"}
+    await house.catalog.reconcile()
+    assert await house.engine.names() == ["kept", "lost"]
+
+
+async def test_payload_indexes_are_bounded_and_named(house: House) -> None:
+    await house.catalog.create("a", VECTORS, SMALL)
+    await house.catalog.create_index("a", "language", PayloadIndexKind.KEYWORD)
+    await house.catalog.create_index("a", "language", PayloadIndexKind.KEYWORD)
+    assert (await house.catalog.describe("a")).state.payload_indexes == {"language": PayloadIndexKind.KEYWORD}
+    with pytest.raises(InvalidInput):
+        await house.catalog.create_index("a", " ", PayloadIndexKind.KEYWORD)
+
+
+@pytest.mark.parametrize(
+    ("wishes", "error", "says"),
+    [
+        (Wishes(dense={}, sparse={}), InvalidInput, "at least one"),
+        (Wishes(dense={"d": DenseParams(size=0)}), InvalidInput, "vectors.d.size"),
+        (Wishes(dense={"d": DenseParams(size=70_000)}), LimitExceeded, "65536"),
+        (Wishes(dense={"v": DenseParams()}, sparse={"v": SparseParams()}), InvalidInput, "dense vector already"),
+        (Wishes(hnsw=HnswParams(m=1000)), InvalidInput, "hnsw.m"),
+        (Wishes(chunking=Chunking(target=4)), InvalidInput, "chunking.target"),
+        (Wishes(chunking=Chunking(target=100, overlap=90)), InvalidInput, "chunking.overlap"),
+        (
+            Wishes(payload_indexes={f"k{i}": PayloadIndexKind.KEYWORD for i in range(65)}),
+            LimitExceeded,
+            "payload_indexes",
+        ),
+    ],
+)
+def test_wishes_that_cannot_be(wishes: Wishes, error: type[Exception], says: str) -> None:
+    with pytest.raises(error, match=says):
+        tailored(vectors_profile(), wishes)
+
+
+def test_the_defaults_are_those_of_the_guides() -> None:
+    schema = vectors_profile().schema
+    assert msgspec.to_builtins(schema.dense["dense"]) == {"size": 768, "distance": "Cosine", "on_disk": False}
+    assert schema.sparse["sparse"].full_scan_threshold == 5000
+    assert (schema.hnsw.m, schema.hnsw.ef_construct, schema.hnsw.full_scan_threshold) == (16, 200, 10_000)
+    assert schema.quantization is not None
+    assert (schema.quantization.quantile, schema.quantization.always_ram) == (0.99, True)
+    optimizers = msgspec.to_builtins(schema.optimizers)
+    assert optimizers == {
+        "deleted_threshold": 0.2,
+        "vacuum_min_vector_number": 1000,
+        "default_segment_number": 4,
+        "max_segment_size": 200_000,
+        "memmap_threshold": 50_000,
+        "indexing_threshold": 20_000,
+        "flush_interval_sec": 5,
+        "max_optimization_threads": 0,
+    }
+
+
+def test_documents_are_indexed_by_what_they_are_filtered_by() -> None:
+    profile = document_profile(EmbeddingProfile("m", "r", 384, 256))
+    assert profile.schema.payload_indexes["last_updated"] is PayloadIndexKind.DATETIME
+    assert profile.schema.payload_indexes["difficulty_level"] is PayloadIndexKind.INTEGER
+    assert {"language", "framework", "doc_type", "version", "document_id"} <= set(profile.schema.payload_indexes)
