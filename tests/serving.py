@@ -67,7 +67,10 @@ class RunningServer:
         """The processes that live now, by name: engine, worker, api-1 and so on."""
         found: dict[str, psutil.Process] = {}
         for child in psutil.Process(self.process.pid).children():
-            words = child.cmdline()
+            try:
+                words = child.cmdline()
+            except psutil.NoSuchProcess:
+                continue
             for module, role in _ROLES.items():
                 if module in words:
                     found[words[words.index(module) + 1] if role == "api" else role] = child

@@ -1,10 +1,11 @@
-"""Short folders: the path of a Unix socket has about a hundred bytes."""
+"""Running servers, and short folders: the path of a Unix socket has about a hundred bytes."""
 
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from serving import start_server  # noqa: F401
 
 
 @pytest.fixture
