@@ -9,7 +9,6 @@ from datetime import timedelta
 import pytest
 from control_suite import NOW, job
 
-from vectis.adapters.durable.inline import InlineJobs
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.sql.store import SqlStore, open_store
@@ -23,17 +22,10 @@ TIMEOUT_S = 20.0
 Both = Callable[[int], tuple[JobQueue, JobRunner]]
 
 
-@pytest.fixture(params=["inline", "lease"])
-def make(request: pytest.FixtureRequest, store: SqlStore, unique: str) -> Both:
+@pytest.fixture
+def make(store: SqlStore, unique: str) -> Both:
     """A queue and a runner with so many attempts at most."""
     clock = SystemClock()
-    if request.param == "inline":
-
-        def inline(attempts_max: int) -> tuple[JobQueue, JobRunner]:
-            jobs = InlineJobs(store, clock, attempts_max=attempts_max)
-            return jobs, jobs
-
-        return inline
     return lambda attempts_max: (
         LedgerQueue(store, clock),
         LeaseRunner(store, unique, clock, attempts_max=attempts_max),

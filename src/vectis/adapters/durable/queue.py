@@ -7,8 +7,6 @@ from vectis.domain.jobs import Job, JobState
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import JobLedger
 
-_ENDED = (JobState.DONE, JobState.DEAD)
-
 _LOOK_FIRST_S = 0.01
 _LOOK_MAX_S = 0.25
 
@@ -25,24 +23,21 @@ class LedgerQueue:
         await self._ledger.record_job(job)
 
     async def wait(self, job_id: str, timeout_s: float) -> Job:
-        """See the port."""
-        return await wait_for_end(self._ledger, self._clock, job_id, timeout_s)
-
-
-async def wait_for_end(ledger: JobLedger, clock: Clock, job_id: str, timeout_s: float) -> Job:
-    """The job once it is done or dead, looked up in pauses that grow. JobNotFound; DeadlineExceeded."""
-    deadline = clock.monotonic() + timeout_s
-    pause_s = _LOOK_FIRST_S
-    while True:
-        job = await ledger.job(job_id)
-        if job is None:
-            raise JobNotFound(f"there is no job {job_id!r}", job=job_id)
-        if job.state in _ENDED:
-            return job
-        left_s = deadline - clock.monotonic()
-        if left_s <= 0:
-            raise DeadlineExceeded(
-                f"job {job_id!r} is {job.state.value} after {timeout_s:g} s; it goes on: ask for it again", job=job_id
-            )
-        await asyncio.sleep(min(pause_s, left_s))
-        pause_s = min(_LOOK_MAX_S, pause_s * 1.5)
+        """See the port. Looks in pauses that grow to a quarter of a second."""
+        deadline = self._clock.monotonic() + timeout_s
+        pause_s = _LOOK_FIRST_S
+        while True:
+            job = await self._ledger.job(job_id)
+            if job is None:
+                raise JobNotFound(f"there is no job {job_id!r}", job=job_id)
+            if job.state in (JobState.DONE, JobState.DEAD):
+                return job
+            left_s = deadline - self._clock.monotonic()
+            if left_s <= 0:
+                raise DeadlineExceeded(
+                    f"job {job_id!r} is {job.state.value} after {timeout_s:g} s; it goes on: ask for it again",
+                    job=job_id,
+                )
+            # the job ends in another process, and SQLite cannot call
+            await asyncio.sleep(min(pause_s, left_s))
+            pause_s = min(_LOOK_MAX_S, pause_s * 1.5)

@@ -81,7 +81,6 @@ class LeaseRunner:
         self._stopping = asyncio.Event()
         self._ended = asyncio.Event()
         self._ended.set()
-        self._wake = asyncio.Event()
         self._renewed_s = clock.monotonic()
 
     async def run(self, handlers: JobHandlers) -> None:
@@ -99,12 +98,7 @@ class LeaseRunner:
     async def stop(self) -> None:
         """See the port."""
         self._stopping.set()
-        self.wake()
         await self._ended.wait()
-
-    def wake(self) -> None:
-        """Look for jobs now: there is one, or the end is near."""
-        self._wake.set()
 
     async def _take(self, handlers: JobHandlers, jobs: asyncio.TaskGroup) -> None:
         pause_s, released = _LOOK_FIRST_S, False
@@ -129,8 +123,7 @@ class LeaseRunner:
                 continue
             self._slots.release()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), pause_s)
-                self._wake.clear()
+                await asyncio.wait_for(self._stopping.wait(), pause_s)
             pause_s = min(_LOOK_MAX_S, pause_s * 1.2)
 
     async def _carry_out(self, job: Job, failures: int, handlers: JobHandlers) -> None:
@@ -174,21 +167,24 @@ class LeaseRunner:
                 await self._leases.keep_job(job, failures=failures, held_until=held_until)
             except Unavailable as error:
                 log.warning("job ledger unavailable", job=job.id, error=str(error))
+                # a ledger that is away does not say when it is back
                 await asyncio.sleep(error.retry_after_s)
             else:
                 return
 
     async def _renew(self) -> None:
         """Keep the leases; cancel a handler whose lease is lost, for then another worker may run the job."""
+        renewal_s = self._lease_s / _RENEWALS
         while True:
-            await asyncio.sleep(self._lease_s / _RENEWALS)
+            await asyncio.sleep(renewal_s)  # only the clock ends a lease
             held = {job_id: attempt for job_id, (attempt, _) in self._running.items()}
             try:
-                kept = await self._leases.renew_leases(held, until=self._lease_end()) if held else set[str]()
+                async with asyncio.timeout(renewal_s):
+                    kept = await self._leases.renew_leases(held, until=self._lease_end()) if held else set[str]()
                 self._renewed_s = self._clock.monotonic()
-            except Unavailable as error:
+            except (Unavailable, TimeoutError) as error:
                 log.warning("job ledger unavailable", error=str(error))
-                if self._clock.monotonic() - self._renewed_s < self._lease_s * (1 - 1 / _RENEWALS):
+                if self._clock.monotonic() - self._renewed_s < self._lease_s - 2 * renewal_s:
                     continue
                 kept = set[str]()
             for job_id in held.keys() - kept:
