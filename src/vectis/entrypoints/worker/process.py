@@ -9,6 +9,9 @@ from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.telemetry import configure_logging
 from vectis.runtime.wiring import READY, inherited_settings, open_worker
 
+ORPHAN_GRACE_S = 2.0
+"""When the server is gone so is the engine: a job waits for it in vain, and the next worker begins it again."""
+
 
 async def _main() -> None:
     settings = inherited_settings()
@@ -17,7 +20,7 @@ async def _main() -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    watch_parent()
+    watch_parent(ORPHAN_GRACE_S)
     async with open_worker(settings) as worker:
         running = asyncio.ensure_future(worker.runner.run(worker.handlers))
         stopping = asyncio.ensure_future(stop.wait())
