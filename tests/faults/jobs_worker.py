@@ -14,9 +14,9 @@ from vectis.domain.jobs import Job, JobProgress
 from vectis.domain.ports.jobs import JobContext
 
 
-async def main(folder: Path, name: str) -> None:
+async def main(folder: Path, name: str, lease_s: float) -> None:
     store = await open_store(f"sqlite:///{folder}/control.sqlite")
-    runner = LeaseRunner(store, name, SystemClock())
+    runner = LeaseRunner(store, name, SystemClock(), lease_s=lease_s)
     marks = os.open(folder / "marks", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def work(job: Job, context: JobContext) -> None:
@@ -41,4 +41,4 @@ async def main(folder: Path, name: str) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])))

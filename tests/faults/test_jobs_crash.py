@@ -21,8 +21,8 @@ JOBS_A_ROUND = 4
 DEADLINE_S = 120
 
 
-async def start(folder: Path, name: str) -> asyncio.subprocess.Process:
-    return await asyncio.create_subprocess_exec(sys.executable, str(WORKER), str(folder), name)
+async def start(folder: Path, name: str, *, lease_s: float = 30) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(sys.executable, str(WORKER), str(folder), name, str(lease_s))
 
 
 async def record(store: SqlStore, numbers: range) -> list[str]:
@@ -41,6 +41,13 @@ async def until(store: SqlStore, ids: list[str], *, ended: int) -> None:
             return
         assert time.monotonic() < deadline, Counter(states)
         await asyncio.sleep(0.05)
+
+
+async def until_running(store: SqlStore) -> None:
+    deadline = time.monotonic() + DEADLINE_S
+    while not any(job.state is JobState.RUNNING for job in await store.jobs(limit=3)):
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.02)
 
 
 def check_marks(folder: Path, ids: list[str]) -> Counter[str]:
@@ -77,16 +84,28 @@ async def test_workers_killed_at_random_moments(tmp_path: Path, names: list[str]
     assert interrupted > 0, "no kill met a running job: the test proves nothing"
 
 
+async def test_what_a_killed_worker_held_is_taken_over_when_its_lease_ends(tmp_path: Path) -> None:
+    store = await open_store(f"sqlite:///{tmp_path}/control.sqlite")
+    await store.record_job(Job(id="job-0", kind="work", state=JobState.PENDING, payload={"step_s": 0.3}))
+    one = await start(tmp_path, "one", lease_s=1.5)
+    await until_running(store)
+    one.kill()
+    await one.wait()
+    two = await start(tmp_path, "two", lease_s=1.5)
+    await until(store, ["job-0"], ended=1)
+    two.send_signal(signal.SIGTERM)
+    assert await two.wait() == 0
+    assert check_marks(tmp_path, ["job-0"]) == {"begin job-0": 2, "end job-0": 1}
+    await store.close()
+
+
 async def test_a_worker_that_is_asked_to_stop_finishes_what_runs_and_leaves_the_rest(tmp_path: Path) -> None:
     store = await open_store(f"sqlite:///{tmp_path}/control.sqlite")
     ids = [f"job-{number}" for number in range(3)]
     for job_id in ids:
         await store.record_job(Job(id=job_id, kind="work", state=JobState.PENDING, payload={"step_s": 0.1}))
     worker = await start(tmp_path, "one")
-    deadline = time.monotonic() + DEADLINE_S
-    while not any(job.state is JobState.RUNNING for job in await store.jobs(limit=3)):
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.02)
+    await until_running(store)
     worker.send_signal(signal.SIGTERM)
     assert await worker.wait() == 0
     states = Counter(job.state for job in await store.jobs(limit=3))
