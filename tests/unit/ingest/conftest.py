@@ -28,18 +28,21 @@ PROFILE = EmbeddingProfile(model="letters", revision="1", dimension=8, max_token
 
 
 class LetterEmbedder:
-    """Vectors from a hash of the text; remembers what it embedded; `away` makes it unavailable."""
+    """Vectors from a hash of the text; remembers what it embedded; `away`: no answers; `absent`: not installed at all."""
 
     def __init__(self) -> None:
         self.embedded: list[str] = []
         self.away = False
+        self.absent = False
 
     @property
     def profile(self) -> EmbeddingProfile:
+        if self.absent:
+            raise EmbedderUnavailable("no weights are installed")
         return PROFILE
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Dense]:
-        if self.away:
+        if self.away or self.absent:
             raise EmbedderUnavailable("the embedder is away")
         self.embedded += texts
         return [self._vector(text) for text in texts]
@@ -48,6 +51,8 @@ class LetterEmbedder:
         return self._vector(text)
 
     def count_tokens(self, text: str) -> int:
+        if self.absent:
+            raise EmbedderUnavailable("no weights are installed")
         return len(text.split())
 
     def _vector(self, text: str) -> Dense:

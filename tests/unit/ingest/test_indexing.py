@@ -102,12 +102,13 @@ async def test_a_document_that_became_unreadable_leaves_no_old_chunks(world: Any
     assert await world.points() == {}
 
 
-async def test_without_embedder_chunks_are_sparse_and_completed_later(world: Any) -> None:
-    world.embedder.away = True
+@pytest.mark.parametrize("state", ["away", "absent"])
+async def test_without_embedder_chunks_are_sparse_and_completed_later(world: Any, state: str) -> None:
+    setattr(world.embedder, state, True)
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (3, 0)
     assert all(set(vectors) == {SPARSE} for _, vectors in (await world.points()).values())
-    world.embedder.away = False
+    setattr(world.embedder, state, False)
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (0, 3)
     assert all(set(vectors) == {SPARSE, DENSE} for _, vectors in (await world.points()).values())

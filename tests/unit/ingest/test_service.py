@@ -11,6 +11,13 @@ from vectis.ingest.parse.outline import TEXT_CHARACTERS_MAX
 from vectis.ingest.service import DOCUMENTS_MAX
 
 
+def nested(depth: int) -> list[Any]:
+    value: list[Any] = []
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
 @pytest.mark.parametrize(
     ("document", "code"),
     [
@@ -24,7 +31,11 @@ from vectis.ingest.service import DOCUMENTS_MAX
         (Document(id="a", text="x", payload={"text": "mine"}), "invalid_input"),
         (Document(id="a", text="x", payload={"k": object()}), "invalid_input"),
         (Document(id="a", text="x", payload={"k": "v" * 70_000}), "too_large"),
-        (Document(id="a", text="x", payload={"k": "a\x00"}), "invalid_input"),
+        (Document(id="a", text="x", payload={"k": ["a\x00"]}), "invalid_input"),
+        (Document(id="a", text="x", payload={"k": {"n": 2**64}}), "invalid_input"),
+        (Document(id="a", text="x", payload={"k": float("nan")}), "invalid_input"),
+        (Document(id="a", text="x", payload={"k": nested(100_000)}), "invalid_input"),
+        (Document(id="a", text="x\ud800"), "invalid_input"),
     ],
 )
 async def test_a_bad_document_is_refused_with_place_and_reason(world: Any, document: Document, code: str) -> None:
