@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import unescape
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -23,12 +24,12 @@ from rich.text import Text
 PAGES_MAX = 1100
 QUESTIONS = (
     "How do I run another program and capture its output?",
-    "read rows of a CSV file as dictionaries",
+    "how long does a small piece of code take to run",
     "wait until several threads have all reached the same point",
 )
 STOP_S = 30.0
 VECTIS = (sys.executable, "-m", "vectis")
-console = Console(highlight=False)
+console = Console(highlight=False, soft_wrap=True)
 
 
 def main(sources: list[str]) -> int:
@@ -115,7 +116,7 @@ def print_result(rank: int, result: dict[str, Any]) -> None:
         Text.assemble(f"  {rank}  ", (f"{result['score']:.4f}  ", "cyan"), (str(title), "bold"), f"  {result['id']}")
     )
     snippet = (result.get("snippet") or "").replace("<mark>", "").replace("</mark>", "")
-    console.print(Text(f"     {snippet}", "dim"))
+    console.print(Text(f"     {unescape(snippet)}", "dim"))
 
 
 if __name__ == "__main__":

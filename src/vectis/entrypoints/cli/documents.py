@@ -116,7 +116,7 @@ def put(
 
 @app.command(epilog="Example: vectis documents delete guide/start.md guide/old.md -c docs --yes")
 def delete(
-    documents: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids of documents.")],
+    documents: Annotated[list[str], typer.Argument(metavar="ID", help="Ids of documents.")],
     collection: InCollection = "docs",
     yes: Yes = False,
     as_json: AsJson = False,

@@ -72,7 +72,7 @@ class Ingested(msgspec.Struct):
 )
 def ingest(
     sources: Annotated[
-        list[str], typer.Argument(metavar="SOURCE...", help="Files, folders, checkouts; NAME=PATH names a source.")
+        list[str], typer.Argument(metavar="SOURCE", help="Files, folders, checkouts; NAME=PATH names a source.")
     ],
     collection: InCollection = "docs",
     source: Annotated[str | None, typer.Option(help="Name of the only SOURCE; else that of its folder.")] = None,
