@@ -139,14 +139,17 @@ class Builds:
         loading = monotonic()
         shard = open_shard(str(target), live.schema)
         pause_s = monotonic() - loading
-        former_folder = live.folder.current()
+        former, former_folder = live.shard, live.folder.current()
         try:
             replayed = await _replay(live, shard, live.changes)
             async with live.no_writes():
                 replayed += await _replay(live, shard, live.changes)
                 shard.flush()
-                await asyncio.to_thread(live.folder.switch, target)
-                former = live.adopt(shard, replayed)
+                try:
+                    await asyncio.to_thread(live.folder.switch, target)
+                finally:  # whatever came of it, what CURRENT names is what serves
+                    if live.folder.current() == target:
+                        live.adopt(shard, replayed)
         except BaseException:
             if live.shard is not shard:
                 shard.close()

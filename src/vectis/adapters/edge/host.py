@@ -1,6 +1,7 @@
 """What the engine process holds: the data folder, the open collections, the aliases, the builds. Sockets are in process.py."""
 
 import asyncio
+import resource
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -201,6 +202,7 @@ class Host:
             "collections": collections,
             "failures": self.failures,
             "last_failure": self._last_failure,
+            "resident_bytes": _resident_bytes(),
             "disk_free_bytes": shutil.disk_usage(self.folder.path).free,
         }
 
@@ -212,3 +214,11 @@ class Host:
 def _require_new(folder: Path) -> None:
     if folder.exists():
         raise Conflict(f"{folder}: exists already; an image goes into a folder of its own", path=str(folder))
+
+
+def _resident_bytes() -> int:
+    """Memory of this process now, where the system says so; otherwise the most it ever had."""
+    statm = Path("/proc/self/statm")
+    if statm.exists():
+        return int(statm.read_text().split()[1]) * resource.getpagesize()
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

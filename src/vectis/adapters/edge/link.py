@@ -142,7 +142,7 @@ class Link:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
         silent = now - self._heard_at > self._timeout_s
-        if self._transport is not None and not self._pinged and now - self._heard_at > PING_S:
+        if self._transport is not None and not self._pinged and now - self._heard_at > min(PING_S, self._timeout_s / 4):
             self._pinged = True
             self._transport.write(PING_FRAME)
         for pending in self._pending.values():

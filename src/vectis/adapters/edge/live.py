@@ -59,7 +59,7 @@ class LiveCollection:
         self._changed: set[PointId] | None = None
         self._indexed_since: dict[str, PayloadIndexKind] = {}
         self._plans: dict[bytes, Plan] = {}
-        self._dirty = 0
+        self._dirty = 1  # what was replayed from the log is not flushed, and would be replayed again
         self._flushed_at = monotonic()
         info = self.shard.info()
         kinds = len(self.schema.dense) + len(self.schema.sparse)
@@ -210,12 +210,11 @@ class LiveCollection:
             target.update(index_operation(key, kind))
         self._indexed_since = {}
 
-    def adopt(self, shard: qe.EdgeShard, replayed: int) -> qe.EdgeShard:
-        """Serve from `shard` from now on; gives back the former one."""
-        former, self.shard = self.shard, shard
+    def adopt(self, shard: qe.EdgeShard, replayed: int) -> None:
+        """Serve from `shard` from now on."""
+        self.shard = shard
         self.unindexed, self.removed, self._dirty = replayed, 0, 0
         self.end_changes()
-        return former
 
     # Reads
 
