@@ -89,9 +89,10 @@ def ready_url(process: "subprocess.Popen[str]", log: Path) -> str:
 
 def titles(http: httpx.Client) -> list[str]:
     """Three questions about documents of one's own: the titles of the first, the middle and the last one."""
-    answer = http.get("/api/v1/collections/demo/documents", params={"limit": 1000}).raise_for_status().json()
-    kept = [line["title"] or line["id"] for line in answer["documents"]]
-    return list(dict.fromkeys([kept[0], kept[len(kept) // 2], kept[-1]])) if kept else []
+    wanted = {"limit": 1000, "with_payload": ["title"]}
+    page = http.post("/api/v1/collections/demo/points/scroll", json=wanted).raise_for_status().json()
+    found = sorted({point["payload"]["title"] for point in page["points"] if point["payload"].get("title")})
+    return list(dict.fromkeys([found[0], found[len(found) // 2], found[-1]])) if found else []
 
 
 def ask(http: httpx.Client, question: str) -> None:

@@ -84,7 +84,7 @@ def ingest(
     """Only new and changed documents are sent; those of the source that are gone from it are removed."""
     if source is not None and len(sources) > 1:
         raise typer.BadParameter("--source names one SOURCE; of several, name each: NAME=PATH")
-    local = _read([f"{source}={sources[0]}"] if source is not None else sources)
+    local = read_local([f"{source}={sources[0]}"] if source is not None else sources)
 
     async def work() -> Ingested:
         async with connect(url, data_dir) as api:
@@ -112,8 +112,8 @@ def ingest(
         raise typer.Exit(FAILED)
 
 
-def _read(arguments: list[str]) -> Local:
-    """Read everything. BadParameter when a source is not there or two have one name."""
+def read_local(arguments: list[str]) -> Local:
+    """Read all documents of all sources. BadParameter when a source is not there or two have one name."""
     try:
         sources = open_sources(arguments)
     except InvalidInput as error:

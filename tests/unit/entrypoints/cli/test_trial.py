@@ -1,0 +1,38 @@
+"""What a trial may set."""
+
+from pathlib import Path
+
+import pytest
+import typer
+
+from vectis.entrypoints.cli.trial import Trial, read_trial
+
+
+def test_without_a_file_nothing_is_set() -> None:
+    assert read_trial(None) == Trial()
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("t.toml", "[settings]\nprefetch_dense = 300\n[chunking]\ntarget = 100\n"),
+     ("t.json", '{"settings": {"prefetch_dense": 300}, "chunking": {"target": 100}}')],
+)  # fmt: skip
+def test_toml_and_json(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    assert read_trial(tmp_path / name) == Trial({"prefetch_dense": 300}, {"target": 100})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("t.toml", "[setings]\n"), ("t.json", "{"), ("t.toml", "settings = 3"), ("t.toml", "= 1")]
+)
+def test_unreadable(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(typer.BadParameter, match=name):
+        read_trial(tmp_path / name)
+
+
+def test_the_collection_is_another_where_documents_are_cut_otherwise() -> None:
+    plain, searched, cut = Trial(), Trial(settings={"hnsw_ef": 64}), Trial(chunking={"target": 100})
+    assert plain.collection("scifact") == searched.collection("scifact")
+    assert plain.collection("scifact") != cut.collection("scifact")
+    assert plain.collection("scifact") != plain.collection("awsdocs")
