@@ -150,11 +150,8 @@ class Builds:
                 finally:  # whatever came of it, what CURRENT names is what serves
                     if live.folder.current() == target:
                         live.adopt(shard, replayed)
-        except BaseException:
-            if live.shard is not shard:
-                shard.close()
-            raise
-        former.close()
+        finally:
+            (former if live.shard is shard else shard).close()
         await asyncio.to_thread(shutil.rmtree, former_folder, ignore_errors=True)
         return pause_s, replayed
 
@@ -191,7 +188,7 @@ async def _replay(live: LiveCollection, target: qe.EdgeShard, points: int) -> in
     while replayed < points and (ids := live.take_changes(SLICE_POINTS)):
         live.replay(ids, target)
         replayed += len(ids)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # queries go between
     return replayed
 
 

@@ -7,7 +7,6 @@ It knows nothing of collections, generations or swaps.
 
 import argparse
 import ctypes
-import errno
 import os
 import signal
 import sys
@@ -19,8 +18,9 @@ import msgspec
 import qdrant_edge as qe
 
 from vectis.adapters.edge.layout import disk_errors, sparse_copy, sync_tree, warm
+from vectis.adapters.edge.refusals import EngineErrors
 from vectis.adapters.edge.translate import search_threads, shard_config
-from vectis.domain.errors import DiskFull
+from vectis.domain.errors import DiskFull, VectisError
 from vectis.domain.schema import CollectionSchema
 
 NICENESS = 19
@@ -42,22 +42,20 @@ def main() -> int:
     _die_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
-        _say({"ready": True})
-        if not sys.stdin.readline():
-            return 1
-        with disk_errors():
-            _say({"copied_bytes": sparse_copy(arguments.source, arguments.target)})
-            if arguments.optimize:
-                schema = msgspec.json.decode(arguments.schema.read_bytes(), type=CollectionSchema)
-                _say(_optimize(arguments.target, schema))
-    except BrokenPipeError:
-        return 1
-    except (DiskFull, OSError) as error:
+        with disk_errors(), EngineErrors():
+            return _run(arguments.source, arguments.target, arguments.schema if arguments.optimize else None)
+    except (VectisError, RuntimeError) as error:
         _say({"error": str(error), "disk_full": isinstance(error, DiskFull)})
         return 1
-    except Exception as error:  # noqa: BLE001 - the engine raises bare Exception; the parent reports it
-        _say({"error": str(error), "disk_full": os.strerror(errno.ENOSPC) in str(error)})
+
+
+def _run(source: Path, target: Path, schema_of_build: Path | None) -> int:
+    _say({"ready": True})
+    if not sys.stdin.readline():
         return 1
+    _say({"copied_bytes": sparse_copy(source, target)})
+    if schema_of_build is not None:
+        _say(_optimize(target, msgspec.json.decode(schema_of_build.read_bytes(), type=CollectionSchema)))
     return 0
 
 

@@ -14,7 +14,8 @@ from vectis.adapters.edge.build import Builds, due
 from vectis.adapters.edge.joining import QueryJoiner
 from vectis.adapters.edge.layout import DataFolder, disk_errors, remove, replace_file, sync_folder
 from vectis.adapters.edge.live import LiveCollection, create_shard
-from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict, InvalidInput, NotFound
+from vectis.adapters.edge.refusals import EngineErrors
+from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict, InvalidInput, NotFound, VectisError
 from vectis.domain.schema import CollectionSchema, check_name
 
 HOUSEKEEPING_S = 0.5
@@ -50,11 +51,6 @@ class Host:
             raise CollectionNotFound(f"no collection or alias is named {name!r}", name=name)
         joiner = self._open[name] = QueryJoiner(LiveCollection(folder), self._loop, self._answered)
         return joiner
-
-    @property
-    def joiners(self) -> list[QueryJoiner]:
-        """Those of the open collections."""
-        return list(self._open.values())
 
     def live(self, name: str) -> LiveCollection:
         """The open collection behind `joiner`."""
@@ -119,7 +115,7 @@ class Host:
 
     async def snapshot(self, name: str, target: Path) -> None:
         """Write an image into `target`, complete or not at all."""
-        _require_new(target)
+        _require_no_folder(target)
         live = self.live(name)
         draft = target.with_name(f".{target.name}.partial")
         try:
@@ -154,11 +150,12 @@ class Host:
     async def housekeep(self) -> None:
         """Flush what is due and start builds that are due, for ever."""
         while True:
-            await asyncio.sleep(HOUSEKEEPING_S)
+            await asyncio.sleep(HOUSEKEEPING_S)  # a clock, nothing to wait for
             for name, joiner in list(self._open.items()):
                 try:
-                    joiner.live.flush_when_due()
-                except Exception as error:  # noqa: BLE001 - the engine raises bare Exception; the log keeps the points
+                    with EngineErrors():
+                        joiner.live.flush_when_due()
+                except (VectisError, RuntimeError) as error:
                     self._note_failure(f"flush of {name}", error)
                 self._build_when_due(name, joiner.live)
 
@@ -211,7 +208,7 @@ class Host:
             raise CollectionExists(f"a collection or alias {name!r} exists already", name=name)
 
 
-def _require_new(folder: Path) -> None:
+def _require_no_folder(folder: Path) -> None:
     if folder.exists():
         raise Conflict(f"{folder}: exists already; an image goes into a folder of its own", path=str(folder))
 

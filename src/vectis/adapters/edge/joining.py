@@ -8,9 +8,10 @@ from typing import Any, NamedTuple
 import qdrant_edge as qe
 
 from vectis.adapters.edge.live import LiveCollection
+from vectis.adapters.edge.refusals import EngineErrors
 from vectis.adapters.edge.translate import Plan, raw_vectors
 from vectis.adapters.edge.wire import FlatHits
-from vectis.domain.errors import EngineUnavailable
+from vectis.domain.errors import EngineUnavailable, VectisError
 
 BATCH_MAX = 32
 """Queries run without giving way. More gains nothing and delays the first answer."""
@@ -86,11 +87,11 @@ class QueryJoiner:
     def _answer(self, taken: list[Asked], requests: list[qe.QueryRequest]) -> None:
         shard = self.live.shard
         try:
-            self.live.require_open()
-            found = (
-                shard.query_batch(qe.QueryBatchRequest(requests)) if len(requests) > 1 else [shard.query(requests[0])]
-            )
-        except Exception as error:  # noqa: BLE001 - the engine raises bare Exception; each query learns of its own
+            with EngineErrors():
+                self.live.require_open()
+                several = len(requests) > 1
+                found = shard.query_batch(qe.QueryBatchRequest(requests)) if several else [shard.query(requests[0])]
+        except (VectisError, RuntimeError) as error:
             if len(taken) == 1:
                 taken[0].answer(taken[0].request_id, error)
                 return

@@ -1,11 +1,5 @@
 """The data folder of the engine process: its lock, its collections' folders, and how each change becomes durable.
 
-    engine.lock                      {"pid", "started_at", "socket"}; held with flock while the process lives
-    aliases.json                     alias -> collection
-    collections/<name>/schema.json
-    collections/<name>/CURRENT       the name of the generation that counts
-    collections/<name>/g000001/      a shard of Qdrant Edge
-
 Names that begin with a dot are unfinished or condemned; opening removes them. Nothing here opens a shard.
 """
 
@@ -111,7 +105,14 @@ class CollectionFolder:
 
 
 class DataFolder:
-    """All collections of an engine process."""
+    """All collections of an engine process.
+
+    engine.lock                      {"pid", "started_at", "socket"}; held with flock while the process lives
+    aliases.json                     alias -> collection
+    collections/<name>/schema.json
+    collections/<name>/CURRENT       the name of the generation that counts
+    collections/<name>/g000001/      a shard of Qdrant Edge
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path

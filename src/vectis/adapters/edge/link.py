@@ -160,7 +160,7 @@ class Link:
             try:
                 await loop.create_unix_connection(lambda: _Client(self), path=str(self._socket))
             except OSError:
-                await asyncio.sleep(wait_s)
+                await asyncio.sleep(wait_s)  # nothing tells when a socket appears
                 wait_s = min(2 * wait_s, RETRY_MAX_S)
             else:
                 if self._connecting is asyncio.current_task():

@@ -94,12 +94,12 @@ class LiveCollection:
             slices: list[list[qe.Point]] = []
             for at in range(0, len(points), SLICE_POINTS):
                 slices.append(_engine_points(ids[at : at + SLICE_POINTS], points[at : at + SLICE_POINTS]))
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # queries go between
             for i, converted in enumerate(slices):
                 self._note(ids[i * SLICE_POINTS : (i + 1) * SLICE_POINTS])
                 self.shard.update(qe.UpdateOperation.upsert_points(converted))
                 self.unindexed += len(converted)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # queries go between
 
     async def delete(self, ids: Sequence[PointId]) -> None:
         """Remove points by id."""
@@ -107,7 +107,7 @@ class LiveCollection:
         async with self.no_writes():
             for at in range(0, len(known), SLICE_POINTS):
                 self._delete_slice(known[at : at + SLICE_POINTS])
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # queries go between
 
     async def delete_matching(self, filter: Filter) -> None:
         """Remove what matches now: the ids are found first, so that a build can follow."""
@@ -124,7 +124,7 @@ class LiveCollection:
                 if following is None:
                     return
                 offset = _plain(following)
-                await asyncio.sleep(0)
+                await asyncio.sleep(0)  # queries go between
 
     async def create_payload_index(self, key: str, kind: PayloadIndexKind) -> None:
         """Index `key`; durable on return."""

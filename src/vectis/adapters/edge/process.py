@@ -13,7 +13,7 @@ import socket
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from itertools import accumulate
 from pathlib import Path
@@ -24,8 +24,9 @@ import msgspec
 from vectis.adapters.edge.host import Host
 from vectis.adapters.edge.joining import Asked
 from vectis.adapters.edge.layout import DataFolder, FolderLock, Holder, remove
+from vectis.adapters.edge.live import LiveCollection
 from vectis.adapters.edge.operations import OPERATIONS
-from vectis.adapters.edge.refusals import meaning
+from vectis.adapters.edge.refusals import EngineErrors
 from vectis.adapters.edge.wire import (
     ANSWER_MAX_BYTES,
     BROKEN,
@@ -173,24 +174,17 @@ class Connection(asyncio.Protocol):
 
     def _query(self, request: Request) -> None:
         try:
-            joiner = self._server.host.joiner(request.name)
-            if request.op == "query":
-                plan = joiner.live.plan(request.body)
-                joiner.add(Asked(self.answer, request.id, (plan,), (plan.request(request.vectors),), True))
-                return
-            plans = [joiner.live.plan(body) for body in _outlines(request.body)]
-            ends = list(accumulate(plan.parts for plan in plans))
-            requests = [
-                plan.request(request.vectors[end - plan.parts : end]) for plan, end in zip(plans, ends, strict=True)
-            ]
-            joiner.add(Asked(self.answer, request.id, plans, requests, False))
-        except Exception as error:  # noqa: BLE001 - the engine raises bare Exception; `_failure` tells bugs from refusals
+            with EngineErrors():
+                joiner = self._server.host.joiner(request.name)
+                joiner.add(_asked(joiner.live, request, self.answer))
+        except (VectisError, RuntimeError) as error:
             self._reply(request.id, error)
 
     async def _operate(self, request: Request) -> None:
         try:
-            result = await OPERATIONS[request.op](self._server.host, request.name, request.body)
-        except Exception as error:  # noqa: BLE001 - the engine raises bare Exception; `_failure` tells bugs from refusals
+            with EngineErrors():
+                result = await OPERATIONS[request.op](self._server.host, request.name, request.body)
+        except (VectisError, RuntimeError) as error:
             result = error
         self._reply(request.id, result)
 
@@ -199,11 +193,20 @@ class Connection(asyncio.Protocol):
         self._server.send_answers()
 
 
+def _asked(live: LiveCollection, request: Request, answer: Callable[[int, Any], None]) -> Asked:
+    if request.op == "query":
+        plan = live.plan(request.body)
+        return Asked(answer, request.id, (plan,), (plan.request(request.vectors),), True)
+    plans = [live.plan(body) for body in _outlines(request.body)]
+    ends = list(accumulate(plan.parts for plan in plans))
+    requests = [plan.request(request.vectors[end - plan.parts : end]) for plan, end in zip(plans, ends, strict=True)]
+    return Asked(answer, request.id, plans, requests, False)
+
+
 def _failure(error: BaseException) -> tuple[int, Any]:
     """How an exception is answered: refusals as such, anything else with its trace, so that bugs are seen."""
-    known = meaning(error)
-    if known is not None:
-        return REFUSED, refusal(known)
+    if isinstance(error, VectisError):
+        return REFUSED, refusal(error)
     trace = "".join(traceback.format_exception(error))
     sys.stderr.write(trace)
     return BROKEN, trace
