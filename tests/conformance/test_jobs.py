@@ -13,7 +13,14 @@ from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
-from vectis.domain.errors import DeadlineExceeded, DocumentNotFound, EngineUnavailable, JobNotFound
+from vectis.domain.errors import (
+    DeadlineExceeded,
+    DiskFull,
+    DocumentNotFound,
+    EngineUnavailable,
+    JobNotFound,
+    VectisError,
+)
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.ports.jobs import JobContext, JobHandler, JobQueue, JobRunner
 
@@ -108,6 +115,22 @@ async def test_the_last_failure_makes_it_dead_and_says_why(make: Both, unique: s
     assert (ended.state, ended.attempt, ended.error) == (JobState.DEAD, 2, "ZeroDivisionError: by zero")
     assert ended.progress.done == 1
     assert ended.finished_at is not None
+
+
+@pytest.mark.parametrize("error", [EngineUnavailable("away", retry_after_s=0.05), DiskFull("full")])
+async def test_what_is_away_or_full_outside_never_makes_a_job_dead(make: Both, unique: str, error: VectisError) -> None:
+    queue, runner = make(1)
+    attempts: list[int] = []
+
+    async def work(given: Job, _: JobContext) -> None:
+        attempts.append(given.attempt)
+        if len(attempts) < 3:
+            raise error
+
+    async with running(runner, unique, work):
+        await queue.submit(of_kind(unique))
+        ended = await queue.wait(f"{unique}-1", TIMEOUT_S)
+    assert (ended.state, ended.error, attempts) == (JobState.DONE, None, [1, 2, 3])
 
 
 async def test_what_cannot_be_helped_is_not_repeated(make: Both, unique: str) -> None:

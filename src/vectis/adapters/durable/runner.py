@@ -9,13 +9,16 @@ from typing import Protocol
 import structlog
 from msgspec.structs import replace
 
-from vectis.domain.errors import Conflict, InvalidInput, NotFound, TooLarge, Unavailable, VectisError
+from vectis.domain.errors import Conflict, DiskFull, InvalidInput, NotFound, TooLarge, Unavailable, VectisError
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.jobs import JobHandlers
 
 _PERMANENT = (InvalidInput, NotFound, Conflict, TooLarge)
 """What no repetition can help."""
+
+_OUTSIDE = (Unavailable, DiskFull)
+"""What time or an operator ends: it never kills a job, however often it is met."""
 
 _RENEWALS = 6
 """How often a lease is renewed in its time."""
@@ -24,6 +27,8 @@ _LOOK_FIRST_S = 0.01
 _LOOK_MAX_S = 0.2
 _BACKOFF_FIRST_S = 0.5
 _BACKOFF_MAX_S = 60.0
+_BACKOFF_OUTSIDE_MAX_S = 15.0
+_DISK_FULL_RETRY_S = 1.0
 _BEGUN_MAX = 100
 """A job that was begun so often and never settled takes its worker down with it."""
 
@@ -58,7 +63,7 @@ class LeaseRunner:
     `worker` names this process: the next one of that name takes up at once what it left, so no two live workers may share
     it. Any other worker takes it up when its lease of `lease_s` ends; clocks of workers may differ by seconds, not more. A
     handler that fails runs again after a growing pause; after `attempts_max` failures, or an error that no repetition can
-    help, its job is dead. A kill is no failure of the job.
+    help, its job is dead. A kill is no failure of the job, and what is away or full outside is waited for without end.
     """
 
     def __init__(
@@ -113,8 +118,9 @@ class LeaseRunner:
                     claimed = await self._leases.claim_job(
                         self._worker, list(handlers), now=self._clock.now(), until=self._lease_end()
                     )
-            except Unavailable as error:
+            except _OUTSIDE as error:
                 log.warning("job ledger unavailable", error=str(error))
+                pause_s = _retry_after_s(error)
             if claimed is not None:
                 job, failures = claimed
                 task = jobs.create_task(self._carry_out(job, failures, handlers))
@@ -129,7 +135,7 @@ class LeaseRunner:
     async def _carry_out(self, job: Job, failures: int, handlers: JobHandlers) -> None:
         context = LeasedContext(self, job, failures)
         try:
-            if job.attempt > _BEGUN_MAX:
+            if job.attempt - failures > _BEGUN_MAX:
                 said = f"begun {_BEGUN_MAX} times without an end: its worker dies of it"
                 await self._settle(self._dead(job, said), failures)
                 return
@@ -146,13 +152,14 @@ class LeaseRunner:
 
     async def _fail(self, job: Job, failures: int, error: Exception) -> None:
         said = str(error) if isinstance(error, VectisError) else f"{type(error).__name__}: {error}"
-        if failures >= self._attempts_max or isinstance(error, _PERMANENT):
+        worn_out = failures >= self._attempts_max and not isinstance(error, _OUTSIDE)
+        if worn_out or isinstance(error, _PERMANENT):
             log.error("job dead", job=job.id, kind=job.kind, attempt=job.attempt, error=said, exc_info=error)
             await self._settle(self._dead(job, said), failures)
             return
-        pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2 ** (failures - 1))
-        if isinstance(error, Unavailable):
-            pause_s = max(pause_s, error.retry_after_s)
+        pause_s = min(_BACKOFF_MAX_S, _BACKOFF_FIRST_S * 2.0 ** min(failures - 1, 10))
+        if isinstance(error, _OUTSIDE):
+            pause_s = max(min(pause_s, _BACKOFF_OUTSIDE_MAX_S), _retry_after_s(error))
         log.warning("job failed, will run again", job=job.id, kind=job.kind, error=said, pause_s=pause_s)
         await self._settle(replace(job, state=JobState.PENDING), failures, pause_s=pause_s)
 
@@ -165,10 +172,10 @@ class LeaseRunner:
             held_until = self._clock.now() + timedelta(seconds=pause_s) if pause_s else None
             try:
                 await self._leases.keep_job(job, failures=failures, held_until=held_until)
-            except Unavailable as error:
+            except _OUTSIDE as error:
                 log.warning("job ledger unavailable", job=job.id, error=str(error))
                 # a ledger that is away does not say when it is back
-                await asyncio.sleep(error.retry_after_s)
+                await asyncio.sleep(_retry_after_s(error))
             else:
                 return
 
@@ -182,7 +189,7 @@ class LeaseRunner:
                 async with asyncio.timeout(renewal_s):
                     kept = await self._leases.renew_leases(held, until=self._lease_end()) if held else set[str]()
                 self._renewed_s = self._clock.monotonic()
-            except (Unavailable, TimeoutError) as error:
+            except (*_OUTSIDE, TimeoutError) as error:
                 log.warning("job ledger unavailable", error=str(error))
                 if self._clock.monotonic() - self._renewed_s < self._lease_s - 2 * renewal_s:
                     continue
@@ -214,3 +221,7 @@ class LeasedContext:
         """See the port. Conflict when another worker has taken the job over."""
         self.job = replace(self.job, progress=progress)
         await self._runner.keep(self.job, self._failures)
+
+
+def _retry_after_s(error: Unavailable | DiskFull) -> float:
+    return error.retry_after_s if isinstance(error, Unavailable) else _DISK_FULL_RETRY_S
