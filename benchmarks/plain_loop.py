@@ -1,6 +1,7 @@
-"""The yardstick: a loop over the engine in one process, nothing around it. `python -m benchmarks.plain_loop SHARD QUERIES SECONDS`.
+"""The yardstick: a loop over the engine in one process, nothing around it.
 
-Prints one JSON line: queries per second, and the ids found for each query once.
+`python -m benchmarks.plain_loop SHARD QUERIES SECONDS` prints one JSON line: queries per second,
+and the ids found for each query once.
 """
 
 import json

@@ -10,7 +10,6 @@ from pathlib import Path
 DRIVER_OWNERS = {
     "aiosqlite": ["vectis.adapters.sql"],
     "alembic": ["vectis.adapters.sql"],
-    "dbos": ["vectis.adapters.durable"],
     "onnx": ["vectis.adapters.minilm"],
     "onnxruntime": ["vectis.adapters.minilm"],
     "psycopg": ["vectis.adapters.sql"],

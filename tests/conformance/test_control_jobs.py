@@ -3,11 +3,9 @@
 from datetime import timedelta
 
 import msgspec
-import pytest
 from control_suite import NOW, job
 
 from vectis.adapters.sql.store import SqlStore
-from vectis.domain.errors import JobNotFound
 from vectis.domain.jobs import JobProgress, JobState
 
 
@@ -19,15 +17,14 @@ async def test_a_job_comes_back_as_it_was_recorded(store: SqlStore, unique: str)
 
 
 async def test_recording_again_changes_nothing(store: SqlStore, unique: str) -> None:
-    await store.record_job(job(unique))
     running = msgspec.structs.replace(job(unique), state=JobState.RUNNING, attempt=1)
-    await store.update_job(running)
+    await store.record_job(running)
     await store.record_job(job(unique, kind="other"))
     assert await store.job(unique) == running
 
 
 async def test_updates_keep_kind_payload_and_time(store: SqlStore, unique: str) -> None:
-    await store.record_job(job(unique))
+    await store.record_job(msgspec.structs.replace(job(unique), attempt=5))
     ended = msgspec.structs.replace(
         job(unique),
         state=JobState.DEAD,
@@ -36,10 +33,10 @@ async def test_updates_keep_kind_payload_and_time(store: SqlStore, unique: str) 
         error="ValueError: no",
         finished_at=NOW + timedelta(microseconds=1),
     )
-    await store.update_job(msgspec.structs.replace(ended, kind="other", payload={}, created_at=None))
+    changed = msgspec.structs.replace(ended, kind="other", payload={}, created_at=None)
+    assert await store.keep_job(changed, failures=0, held_until=None)
     assert await store.job(unique) == ended
-    with pytest.raises(JobNotFound, match="absent"):
-        await store.update_job(job("absent"))
+    assert not await store.keep_job(job("absent"), failures=0, held_until=None)
 
 
 async def test_lists_are_in_order_of_recording(store: SqlStore, unique: str) -> None:
@@ -54,7 +51,6 @@ async def test_lists_are_in_order_of_recording(store: SqlStore, unique: str) -> 
 
 async def test_finished_jobs_are_not_unfinished(store: SqlStore, unique: str) -> None:
     for state in JobState:
-        await store.record_job(job(f"{unique}-{state}", kind=unique))
-        await store.update_job(msgspec.structs.replace(job(f"{unique}-{state}"), state=state))
+        await store.record_job(msgspec.structs.replace(job(f"{unique}-{state}", kind=unique), state=state))
     unfinished = {each.id for each in await store.unfinished_jobs(limit=1000) if each.kind == unique}
     assert unfinished == {f"{unique}-pending", f"{unique}-running"}

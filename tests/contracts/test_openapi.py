@@ -10,7 +10,9 @@ SNAPSHOT = Path(__file__).parents[2] / "docs" / "reference" / "openapi.json"
 
 
 def test_the_snapshot_is_what_the_code_says() -> None:
-    assert json.loads(SNAPSHOT.read_text()) == json.loads(document()), "the wire has changed: run `make docs`, and review it"
+    assert json.loads(SNAPSHOT.read_text()) == json.loads(document()), (
+        "the wire has changed: run `make docs`, and review it"
+    )
 
 
 def test_every_reference_resolves() -> None:

@@ -121,7 +121,7 @@ class World:
     async def run(self, job: Job) -> dict[str, int]:
         context = Collected()
         await self.handlers[job.kind](job, context)
-        await self.store.update_job(replace(job, state=JobState.DONE))
+        await self.store.keep_job(replace(job, state=JobState.DONE), failures=0, held_until=None)
         return context.progress.counts
 
     async def ingest(self, *documents: Document) -> dict[str, int]:

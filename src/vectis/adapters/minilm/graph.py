@@ -1,16 +1,20 @@
-"""The ONNX graph of all-MiniLM-L6-v2, made of its tensors with standard operators of opset 20. Built once, then kept by store.py.
+"""The ONNX graph of all-MiniLM-L6-v2, made of its tensors with standard operators of opset 20. Built once, then kept by store.py,
+which runs `python -m vectis.adapters.minilm.graph MODEL` and takes the graph from its standard output.
 
 Inputs `ids` and `mask`, both int32 (batch, tokens); output `embedding`, float32 (batch, 384), mean-pooled and of unit length.
 BERT: Devlin et al., 2018; pooling as sentence-transformers does it for this model.
 """
 
+import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from vectis.adapters.minilm.safetensors import read_float_tensors
 from vectis.adapters.minilm.shape import DIMENSION, HEADS, LAYERS, TOKENS_MAX
 
 OPSET = 20
@@ -115,3 +119,7 @@ class _Builder:
 
     def _scalar(self, value: float) -> str:
         return self._constant(np.array(value, dtype=np.float32))
+
+
+if __name__ == "__main__":
+    sys.stdout.buffer.write(build_graph(read_float_tensors(Path(sys.argv[1]))))

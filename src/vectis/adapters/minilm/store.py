@@ -3,10 +3,11 @@
 import errno
 import fcntl
 import os
+import subprocess
+import sys
 from hashlib import file_digest, sha256
 from pathlib import Path
 
-from vectis.adapters.minilm.safetensors import read_float_tensors
 from vectis.adapters.minilm.weights import MiniLmWeights
 from vectis.domain.errors import DiskFull, InvalidSetting
 
@@ -47,9 +48,9 @@ def _sound_file(folder: Path, stem: str) -> Path | None:
 
 
 def _build(weights: MiniLmWeights, folder: Path, stem: str) -> Path:
-    from vectis.adapters.minilm.graph import build_graph  # noqa: PLC0415  onnx is needed once, its 30 MB not always
-
-    content = build_graph(read_float_tensors(weights.model))
+    # In a process of its own: onnx is needed once, its memory not for as long as this process lives.
+    command = [sys.executable, "-m", "vectis.adapters.minilm.graph", str(weights.model)]
+    content = subprocess.run(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=True).stdout
     for unsound in folder.glob(f"{stem}-*.onnx"):
         unsound.unlink(missing_ok=True)
     # The lock is held, so the name of the unfinished file can be fixed: a killed builder leaves one, not many.

@@ -6,7 +6,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vectis.adapters.sql.part import StorePart, to_json
 from vectis.adapters.sql.tables import jobs
-from vectis.domain.errors import JobNotFound
 from vectis.domain.jobs import Job, JobProgress, JobState
 
 UNFINISHED = (JobState.PENDING.value, JobState.RUNNING.value)
@@ -39,13 +38,6 @@ class SqlJobs(StorePart):
         statement = sa.select(jobs).where(jobs.c.state.in_(UNFINISHED)).order_by(jobs.c.sequence).limit(limit)
         async with self._database.read() as connection:
             return [job_of(row) for row in await connection.execute(statement)]
-
-    async def update_job(self, job: Job) -> None:
-        """See the port."""
-        statement = sa.update(jobs).where(jobs.c.id == job.id).values(**standing(job))
-        async with self._database.write() as connection:
-            if (await connection.execute(statement)).rowcount == 0:
-                raise JobNotFound(f"there is no job {job.id!r}", job=job.id)
 
     async def _record(self, connection: AsyncConnection, job: Job) -> None:
         statement = self._insert(jobs).values(

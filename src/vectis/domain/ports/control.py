@@ -130,10 +130,6 @@ class JobLedger(Protocol):
         """Pending and running ones, oldest first."""
         ...
 
-    async def update_job(self, job: Job) -> None:
-        """Write state, progress, attempt, error and finished_at. JobNotFound on absence."""
-        ...
-
 
 class ControlStore(CollectionStore, DocumentStore, JobLedger, Protocol):
     """All of it, as wiring hands it round; a feature asks for the part it needs."""

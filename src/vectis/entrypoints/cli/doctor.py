@@ -90,7 +90,7 @@ def _packages() -> Examined:
             missing.append(name)
     if missing:
         return Examined("packages", "failed", f"missing: {', '.join(missing)}", f"pip install {' '.join(missing)}")
-    telling = ("qdrant-edge-py", "onnxruntime", "dbos", "starlette", "uvicorn")
+    telling = ("qdrant-edge-py", "onnxruntime", "sqlalchemy", "starlette", "uvicorn")
     shown = ", ".join(f"{name} {versions[name]}" for name in telling if name in versions)
     return Examined("packages", "ok", f"{len(versions)} present; {shown}")
 

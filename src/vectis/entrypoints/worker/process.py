@@ -1,9 +1,7 @@
 """The worker process: `python -m vectis.entrypoints.worker.process`, started by the server."""
 
 import asyncio
-import os
 import signal
-import sys
 
 from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.telemetry import configure_logging
@@ -33,6 +31,3 @@ async def _main() -> None:
 
 if __name__ == "__main__":
     asyncio.run(_main())
-    # DBOS may leave a thread that waits for its own closed loop for ever. Everything of ours is closed by now.
-    sys.stdout.flush()
-    os._exit(0)
