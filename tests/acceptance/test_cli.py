@@ -208,6 +208,7 @@ def test_doctor_says_what_failed(tmp_path: Path) -> None:
     assert "--data-dir" in shown.stdout
 
 
+@pytest.mark.slow
 def test_an_interrupted_ingest_says_how_to_go_on_and_the_next_one_does(tmp_path: Path) -> None:
     lines = [{"id": f"n{i}", "text": f"Number {i} is followed by {i + 1}. " * 12} for i in range(150)]
     corpus = tmp_path / "corpus.jsonl"
