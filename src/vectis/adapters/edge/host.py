@@ -12,7 +12,7 @@ import msgspec
 
 from vectis.adapters.edge.build import Builds, due
 from vectis.adapters.edge.joining import QueryJoiner
-from vectis.adapters.edge.layout import DataFolder, disk_errors, remove, replace_file, sync_folder
+from vectis.adapters.edge.layout import DataFolder, disk_errors, remove, replace_file, sync_folder, sync_tree
 from vectis.adapters.edge.live import LiveCollection, create_shard
 from vectis.adapters.edge.refusals import EngineErrors
 from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict, InvalidInput, NotFound, VectisError
@@ -69,7 +69,7 @@ class Host:
                 with disk_errors():
                     generation.mkdir()
                     create_shard(str(generation), schema)
-                    self.folder.publish(draft, name)
+                    await asyncio.to_thread(self.folder.publish, draft, name)
             finally:
                 remove(draft)
 
@@ -124,6 +124,7 @@ class Host:
                 draft.mkdir(parents=True)
                 await self.builds.copy(live, draft / _IMAGE_SHARD)
                 replace_file(draft / _IMAGE_SCHEMA, msgspec.json.encode(live.schema))
+                await asyncio.to_thread(sync_tree, draft)
                 draft.rename(target)
                 sync_folder(target.parent)
         finally:
@@ -143,7 +144,7 @@ class Host:
             try:
                 with disk_errors():
                     await self.builds.copy_folder(source / _IMAGE_SHARD, generation, image)
-                    self.folder.publish(draft, name)
+                    await asyncio.to_thread(self.folder.publish, draft, name)
             finally:
                 await asyncio.to_thread(remove, draft)
 
