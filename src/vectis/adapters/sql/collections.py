@@ -22,7 +22,7 @@ class SqlCollections(StorePart):
 
     async def add_collection(self, collection: Collection) -> None:
         """See the port."""
-        async with self._database.write() as connection:
+        async with self._database.write(adds=True) as connection:
             await self._lock_names(connection)
             taken = await _is_collection(connection, collection.name) or await _is_alias(connection, collection.name)
             if taken:

@@ -1,8 +1,10 @@
 """Connections and transactions: which engine a URL means, how SQLite is tuned. No table is named here."""
 
+import os
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from vectis.adapters.sql.errors import DRIVER_ERRORS, translate
-from vectis.domain.errors import InvalidSetting
+from vectis.domain.errors import DiskFull, InvalidSetting
+
+DISK_RESERVE_BYTES = 128 << 20
+"""Free space beside a SQLite file that what users add leaves alone, so that what they added already can still be indexed."""
 
 _BUSY_TIMEOUT_S = 10
 _CONNECT_TIMEOUT_S = 5
@@ -61,8 +66,13 @@ class Database:
             yield connection
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncConnection]:
-        """A transaction that writes: committed and durable when the block ends, undone when it raises."""
+    async def write(self, *, adds: bool = False) -> AsyncGenerator[AsyncConnection]:
+        """A transaction that writes: committed and durable when the block ends, undone when it raises.
+
+        One that `adds` what users send is DiskFull already when it would touch the disk's reserve.
+        """
+        if adds and self.sqlite and self._memory is None:
+            _require_space(Path(self.url.database or ""))
         async with _transaction(self._writer) as connection:
             yield connection
 
@@ -73,6 +83,17 @@ class Database:
             await self._writer.dispose()
         if self._memory is not None:
             self._memory.close()
+
+
+def _require_space(file: Path) -> None:
+    status = os.statvfs(file)
+    free = status.f_bavail * status.f_frsize
+    if free < DISK_RESERVE_BYTES:
+        raise DiskFull(
+            f"the disk of the control store has {free >> 20} MiB free, {DISK_RESERVE_BYTES >> 20} MiB needed; "
+            "nothing was written, make room and repeat",
+            free_bytes=free,
+        )
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ class SqlDocuments(SqlJobs):
     ) -> list[StoredDocument]:
         """See the port. Of documents with one id in one call the last counts."""
         wanted = {document.id: (document, content_hash(document)) for document in documents}
-        async with self._database.write() as connection:
+        async with self._database.write(adds=True) as connection:
             revision = await lock_collection(connection, collection)
             standing = await _standing(connection, collection, list(wanted))
             kept: dict[str, StoredDocument] = {}
