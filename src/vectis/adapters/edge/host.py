@@ -12,7 +12,15 @@ import msgspec
 
 from vectis.adapters.edge.build import Builds, due
 from vectis.adapters.edge.joining import QueryJoiner
-from vectis.adapters.edge.layout import DataFolder, disk_errors, remove, replace_file, sync_folder, sync_tree
+from vectis.adapters.edge.layout import (
+    DISK_FLOOR_BYTES,
+    DataFolder,
+    disk_errors,
+    remove,
+    replace_file,
+    sync_folder,
+    sync_tree,
+)
 from vectis.adapters.edge.live import LiveCollection, create_shard
 from vectis.adapters.edge.refusals import EngineErrors
 from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict, InvalidInput, NotFound, VectisError
@@ -39,7 +47,7 @@ class Host:
         self._last_failure: str | None = None
 
     def joiner(self, name: str) -> QueryJoiner:
-        """The collection or alias `name`, opened. CollectionNotFound on absence."""
+        """The collection or alias `name`, opened. CollectionNotFound on absence, DiskFull when it cannot be opened."""
         name = self._aliases.get(name, name)
         joiner = self._open.get(name)
         if joiner is not None:
@@ -49,6 +57,7 @@ class Host:
         folder = self.folder.collection(name)
         if folder is None:
             raise CollectionNotFound(f"no collection or alias is named {name!r}", name=name)
+        self.folder.require_space(reserve=DISK_FLOOR_BYTES)
         joiner = self._open[name] = QueryJoiner(LiveCollection(folder), self._loop, self._answered)
         return joiner
 
@@ -88,9 +97,10 @@ class Host:
                 joiner.live.shard.close()
             trash = self.folder.condemn(folder)
             self._open.pop(name, None)
-            self._aliases = {a: c for a, c in self._aliases.items() if c != name}
-            self.folder.write_aliases(self._aliases)
-        await asyncio.to_thread(remove, trash)
+            await asyncio.to_thread(remove, trash)  # first, for it may make the room that the aliases need
+            if name in self._aliases.values():
+                self._aliases = {a: c for a, c in self._aliases.items() if c != name}
+                self.folder.write_aliases(self._aliases)
         return True
 
     def apply_aliases(self, aliases: dict[str, str]) -> None:
@@ -101,8 +111,9 @@ class Host:
                 raise CollectionExists(f"alias {alias!r}: a collection has this name", name=alias)
             if self.folder.collection(target) is None:
                 raise CollectionNotFound(f"alias {alias!r}: no collection is named {target!r}", name=target)
-        self.folder.write_aliases(aliases)
-        self._aliases = dict(aliases)
+        if aliases != self._aliases:
+            self.folder.write_aliases(aliases)
+            self._aliases = dict(aliases)
 
     @property
     def aliases(self) -> dict[str, str]:

@@ -20,6 +20,12 @@ from vectis.domain.schema import CollectionSchema
 DISK_RESERVE_BYTES = 96 << 20
 """Writes are refused below this: the engine maps sparse files, and a full disk under a mapping kills the process."""
 
+DISK_FLOOR_BYTES = 48 << 20
+"""Below this nothing is deleted nor opened either, for both write a little into mapped files."""
+
+BYTES_PER_BYTE_SENT = 3
+"""What a write takes on disk, generously: the log, the vectors, the payload and their pages."""
+
 _SCHEMA, _CURRENT, _ALIASES, _LOCK = "schema.json", "CURRENT", "aliases.json", "engine.lock"
 _PIECE_BYTES = 4 << 20
 
@@ -45,9 +51,10 @@ class FolderLock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        os.ftruncate(self._file, 0)
-        os.pwrite(self._file, msgspec.json.encode(holder), 0)
-        os.fsync(self._file)
+        with disk_errors():
+            os.ftruncate(self._file, 0)
+            os.pwrite(self._file, msgspec.json.encode(holder), 0)
+            os.fsync(self._file)
         return True
 
     def conflict(self) -> DataFolderInUse:
@@ -116,6 +123,7 @@ class DataFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._promised_bytes = 0
         self._collections = path / "collections"
         self._collections.mkdir(parents=True, exist_ok=True)
         for leftover in self._collections.glob(".*"):
@@ -164,16 +172,27 @@ class DataFolder:
         """Replace all of them, atomically and durably."""
         replace_file(self.path / _ALIASES, msgspec.json.encode(aliases))
 
-    def require_space(self, wanted: int = 0) -> None:
+    def require_space(self, wanted: int = 0, *, reserve: int = DISK_RESERVE_BYTES) -> None:
         """DiskFull when fewer than `wanted` bytes and the reserve are free."""
         status = os.statvfs(self.path)
         free = status.f_bavail * status.f_frsize
-        if free < wanted + DISK_RESERVE_BYTES:
+        if free < wanted + reserve:
             raise DiskFull(
-                f"{self.path}: {free >> 20} MiB free, {(wanted + DISK_RESERVE_BYTES) >> 20} MiB needed; nothing was written, "
+                f"{self.path}: {free >> 20} MiB free, {(wanted + reserve) >> 20} MiB needed; nothing was written, "
                 "make room and repeat",
                 free_bytes=free,
             )
+
+    @contextmanager
+    def space_for(self, sent: int) -> Generator[None, None, None]:
+        """Keep room for a write of `sent` bytes while the block runs, beside the writes under way. DiskFull."""
+        wanted = BYTES_PER_BYTE_SENT * sent
+        self.require_space(self._promised_bytes + wanted)
+        self._promised_bytes += wanted
+        try:
+            yield
+        finally:
+            self._promised_bytes -= wanted
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from vectis.adapters.edge.host import Host
+from vectis.adapters.edge.layout import DISK_FLOOR_BYTES
 from vectis.adapters.edge.wire import WirePoint
 from vectis.domain.filters import Filter
 from vectis.domain.points import PointId
@@ -63,15 +64,17 @@ async def _get_aliases(host: Host, name: str, body: bytes) -> dict[str, str]:
 
 
 async def _upsert(host: Host, name: str, body: bytes) -> None:
-    host.folder.require_space(len(body))
-    await host.live(name).upsert(_points(body))
+    with host.folder.space_for(len(body)):
+        await host.live(name).upsert(_points(body))
 
 
 async def _delete(host: Host, name: str, body: bytes) -> None:
+    host.folder.require_space(reserve=DISK_FLOOR_BYTES)
     await host.live(name).delete(_ids(body))
 
 
 async def _delete_matching(host: Host, name: str, body: bytes) -> None:
+    host.folder.require_space(reserve=DISK_FLOOR_BYTES)
     await host.live(name).delete_matching(_filter(body))
 
 
