@@ -23,7 +23,7 @@ from vectis.entrypoints.rest.problems import STATUS
 from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.runtime.settings import ALIASES, Settings
 
-NO_STATS = {"collections": {}, "failures": 0, "disk_free_bytes": 0}
+NO_STATS = {"collections": {}, "failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
 FOLDER = Path(__file__).parent / "reference"
 
 

@@ -17,10 +17,10 @@ from typing import Any
 
 import msgspec
 import pytest
+from engine_process import EngineProcess
 from qdrant_client import AsyncQdrantClient
 
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.launch import EngineProcess
 from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.qdrant.engine import QdrantEngine, open_qdrant
 from vectis.domain.filters import Filter, check

@@ -11,9 +11,9 @@ from time import perf_counter
 import numpy as np
 import psutil
 import pytest
+from engine_process import EngineProcess
 
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.launch import EngineProcess
 from vectis.domain.errors import CollectionNotFound, EngineUnavailable
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import Point

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from engine_process import EngineProcess
 
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.launch import EngineProcess
 from vectis.domain.errors import DiskFull
 from vectis.domain.points import Point
 from vectis.domain.schema import CollectionSchema, DenseParams, OptimizerParams

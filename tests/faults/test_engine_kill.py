@@ -9,9 +9,9 @@ from random import Random
 
 import psutil
 import pytest
+from engine_process import EngineProcess
 
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.launch import EngineProcess
 from vectis.domain.errors import EngineUnavailable
 from vectis.domain.points import Point
 from vectis.domain.queries import EngineQuery, Nearest

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from engine_process import EngineProcess, argv
 
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.launch import EngineProcess, argv
 from vectis.domain.errors import DataFolderInUse, InvalidSetting
 from vectis.domain.points import Point, dense
 from vectis.domain.schema import CollectionSchema, DenseParams

@@ -2,8 +2,11 @@
 
 import asyncio
 import os
+import shutil
 import socket
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 
 import msgspec
@@ -32,16 +35,30 @@ def serve(settings: Settings) -> int:
     configure_logging(settings.log, process="supervisor")
     listener, url = _listen(settings.server)
     paths = FolderLayout(Path(settings.server.data_dir))
-    with listener, hold(paths.folder, url) as lock:
-        paths.run.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in paths.metrics.glob("*.sock"):
-            left.unlink()
+    with listener, hold(paths.folder, url) as lock, _socket_folder(paths.run):
         supervisor = Supervisor(
             _inheriting(stages(settings, listener.fileno()), lock),
             on_change=_log_change,
             on_ready=lambda: _say_ready(url),
         )
         return asyncio.run(supervisor.run())
+
+
+@contextmanager
+def _socket_folder(folder: Path) -> Generator[None]:
+    """An empty folder for sockets that only this user can enter, while the block runs."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    found = folder.lstat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        raise InvalidSetting(
+            f"{folder} belongs to someone else or is open to others; remove it, or choose a shorter --data-dir",
+            key="server.data_dir",
+        )
+    try:
+        yield
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _listen(server: ServerSettings) -> tuple[socket.socket, str]:

@@ -17,7 +17,7 @@ from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.launch import argv as engine_argv
+from vectis.adapters.edge.command import argv as engine_argv
 from vectis.adapters.memory.cache import MemoryCache
 from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX

@@ -44,5 +44,8 @@ class EngineStats(Collector):
             "vectis_engine_build_failures", "Builds started by itself that failed", value=self._stats["failures"]
         )
         yield GaugeMetricFamily(
+            "vectis_engine_resident_bytes", "Memory of the engine process", self._stats["resident_bytes"]
+        )
+        yield GaugeMetricFamily(
             "vectis_disk_free_bytes", "Free space for the engine's folder", self._stats["disk_free_bytes"]
         )
