@@ -102,6 +102,13 @@ def test_a_body_beyond_the_maximum_is_refused(http: httpx.Client, own: str) -> N
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
 
 
+@pytest.mark.parametrize("path", ["/api/v1/search", "/api/v1/collections/own/points/1", "/health"])
+def test_a_method_that_a_path_does_not_take(http: httpx.Client, path: str) -> None:
+    answer = http.request("PATCH", path)
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer.headers["allow"] in answer.json()["detail"]
+
+
 def test_an_empty_query(http: httpx.Client) -> None:
     http.post("/api/v1/collections", json={"name": "words"})
     answer = http.post("/api/v1/search", json={"collection": "words", "query": "   "})

@@ -18,7 +18,8 @@
     │   ├── DocumentNotFound
     │   ├── PointNotFound
     │   ├── JobNotFound
-    │   └── RouteNotFound         no such path or method on this surface
+    │   └── RouteNotFound         no such path on this surface
+    ├── MethodNotAllowed          the path is there, but not for this method
     ├── Conflict                  the state of things does not allow it
     │   ├── CollectionExists
     │   └── DataFolderInUse       another process holds the data folder; says which
@@ -154,9 +155,15 @@ class JobNotFound(NotFound):
 
 
 class RouteNotFound(NotFound):
-    """No such path or method on this surface."""
+    """No such path on this surface."""
 
     code = "route_not_found"
+
+
+class MethodNotAllowed(VectisError):
+    """The path is there, but not for this method."""
+
+    code = "method_not_allowed"
 
 
 class Conflict(VectisError):

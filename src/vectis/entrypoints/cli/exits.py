@@ -34,6 +34,7 @@ EXIT_CODES = {
     "point_not_found": FAILED,
     "job_not_found": FAILED,
     "route_not_found": FAILED,
+    "method_not_allowed": FAILED,
     "conflict": FAILED,
     "collection_exists": FAILED,
     "data_folder_in_use": FAILED,

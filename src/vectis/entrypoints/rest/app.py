@@ -1,4 +1,4 @@
-"""The ASGI application: request ids, routing, errors. Routes without parameters are found by one dictionary look-up."""
+"""The ASGI application: request ids, errors, counting. Which endpoint answers is routing.py's."""
 
 import errno
 import re
@@ -6,14 +6,14 @@ from time import perf_counter
 from uuid import uuid4
 
 import structlog
-from starlette.routing import Route, Router
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from vectis.domain.errors import DiskFull, RouteNotFound, VectisError
+from vectis.domain.errors import DiskFull, VectisError
 from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
 from vectis.entrypoints.rest.problems import internal_problem, problem
 from vectis.entrypoints.rest.routes import OPERATIONS
+from vectis.entrypoints.rest.routing import RouteIndex
 from vectis.runtime.services import Services
 from vectis.runtime.telemetry import request_id_var
 
@@ -27,17 +27,8 @@ class RestApp:
 
     def __init__(self, services: Services) -> None:
         self._observe = services.observe
-        self._exact: dict[tuple[str, str], tuple[str, ASGIApp]] = {}
-        routes: list[Route] = []
-        for operation in OPERATIONS:
-            endpoint = Endpoint(operation, services)
-            if "{" in operation.path:
-                routes.append(Route(operation.path, endpoint, methods=[operation.method], name=operation.name))
-            else:
-                self._exact[operation.method, operation.path] = (operation.name, endpoint)
-        self._exact["GET", "/openapi.json"] = ("openapi", _openapi)
-        self._paths = {path for _, path in self._exact}
-        self._router = Router(routes, redirect_slashes=False, default=_no_route)
+        operations = [(o.name, o.method, o.path, Endpoint(o, services)) for o in OPERATIONS]
+        self._routes = RouteIndex([*operations, ("openapi", "GET", "/openapi.json", _openapi)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,8 +38,9 @@ class RestApp:
         scope["vectis.request_id"] = request_id
         request_id_var.set(request_id)
         sent = _Sent(send)
-        name, endpoint = self._find(scope)
+        name = "unknown"
         try:
+            name, endpoint, scope["path_params"] = self._routes.find(scope["method"], scope["path"])
             await endpoint(scope, receive, sent)
         except VectisError as error:
             await self._fail(error, sent, request_id)
@@ -61,14 +53,7 @@ class RestApp:
                 )
         except Exception:  # noqa: BLE001 - outermost frame of a request: a bug is logged with its trace, answered with 500
             await self._bug(scope, sent, request_id)
-        operation = name or _route_name(scope)
-        self._observe(operation, sent.status, perf_counter() - started)
-
-    def _find(self, scope: Scope) -> tuple[str, ASGIApp]:
-        found = self._exact.get((scope["method"], scope["path"]))
-        if found is not None:
-            return found
-        return ("unknown", _no_route) if scope["path"] in self._paths else ("", self._router)
+        self._observe(name, sent.status, perf_counter() - started)
 
     async def _fail(self, error: VectisError, sent: "_Sent", request_id: str) -> None:
         status, body, headers = problem(error, request_id)
@@ -106,18 +91,6 @@ def _request_id(scope: Scope) -> str:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
             return value.decode()
     return uuid4().hex
-
-
-def _route_name(scope: Scope) -> str:
-    endpoint = scope.get("endpoint")
-    return endpoint.operation.name if isinstance(endpoint, Endpoint) else "unknown"
-
-
-async def _no_route(scope: Scope, receive: Receive, send: Send) -> None:
-    raise RouteNotFound(
-        f"{scope['method']} {scope['path'][:200]} is no route of this server; /openapi.json lists them",
-        path=scope["path"][:200],
-    )
 
 
 async def _openapi(scope: Scope, receive: Receive, send: Send) -> None:

@@ -83,7 +83,7 @@ class Endpoint:
             else:
                 body = self._decode(content, content_type)
         query = None if query_kind is None else _decode_query(scope["query_string"], query_kind)
-        reply = await handler(Call(self._services, scope.get("path_params", {}), body, query))
+        reply = await handler(Call(self._services, scope["path_params"], body, query))
         status, out_type = operation.status, ""
         if type(reply) is Reply:
             reply, status, out_type = reply.content, reply.status, reply.content_type

@@ -23,6 +23,7 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.PointNotFound: 404,
     errors.JobNotFound: 404,
     errors.RouteNotFound: 404,
+    errors.MethodNotAllowed: 405,
     errors.Conflict: 409,
     errors.CollectionExists: 409,
     errors.DataFolderInUse: 409,
@@ -53,6 +54,8 @@ def problem(error: errors.VectisError, request_id: str) -> tuple[int, bytes, dic
     headers: dict[str, str] = {}
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+    if isinstance(error, errors.MethodNotAllowed):
+        headers["allow"] = str(error.fields["allowed"])
     return status, msgspec.json.encode(body), headers
 
 
