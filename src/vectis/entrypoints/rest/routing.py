@@ -18,7 +18,7 @@ class Found(NamedTuple):
 
 
 class RouteIndex:
-    """All routes of a surface. Of patterns that fit, the one that was added first wins."""
+    """All routes of a surface. Of patterns that fit and take the method, the one that was added first wins."""
 
     def __init__(self, routes: Iterable[tuple[str, str, str, ASGIApp]]) -> None:
         """`routes` are (name, method, path, endpoint); a path may hold `{name}` and `{name:path}`."""
@@ -39,14 +39,15 @@ class RouteIndex:
             if found is None:
                 raise _not_allowed(method, path, exact)
             return found
+        allowed: set[str] = set()
         for pattern, methods in self._patterns:
             match = pattern.match(path)
-            if match is None:
-                continue
-            if method not in methods:
-                raise _not_allowed(method, path, methods)
-            name, endpoint = methods[method]
-            return Found(name, endpoint, match.groupdict())
+            if match is not None and method in methods:
+                name, endpoint = methods[method]
+                return Found(name, endpoint, match.groupdict())
+            allowed |= methods.keys() if match is not None else set()
+        if allowed:
+            raise _not_allowed(method, path, allowed)
         raise RouteNotFound(
             f"{path[:200]} is no route of this server; /openapi.json lists them", method=method, path=path[:200]
         )

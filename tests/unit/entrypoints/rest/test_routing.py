@@ -30,6 +30,7 @@ ROUTES = RouteIndex(
         ("GET", "/c/x/d/a/b c.md", "one", {"c": "x", "id": "a/b c.md"}),
         ("DELETE", "/c/x/d/a", "drop", {"c": "x", "id": "a"}),
         ("POST", "/c/x/d/delete", "many", {"c": "x"}),
+        ("GET", "/c/x/d/delete", "one", {"c": "x", "id": "delete"}),
     ],
 )
 def test_found(method: str, path: str, name: str, parameters: dict[str, str]) -> None:
