@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, TypeVar
@@ -34,6 +35,20 @@ def until(ask: Callable[[], T | None], within_s: float, what: str) -> T:
         assert monotonic() < deadline, f"not within {within_s:g} s: {what}"
         sleep(0.02)
     return answer
+
+
+def family(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """A process and everything below it."""
+    first = psutil.Process(process.pid)
+    return [first, *first.children(recursive=True)]
+
+
+def kill_family(process: subprocess.Popen[bytes]) -> None:
+    """SIGKILL to a process and everything below it at once: stopped first, so that none sees another die."""
+    for signal_number in (signal.SIGSTOP, signal.SIGKILL):
+        for each in family(process):
+            with suppress(psutil.NoSuchProcess):
+                each.send_signal(signal_number)
 
 
 class RunningServer:
@@ -78,8 +93,7 @@ class RunningServer:
 
     def family(self) -> list[psutil.Process]:
         """The supervisor and everything below it."""
-        supervisor = psutil.Process(self.process.pid)
-        return [supervisor, *supervisor.children(recursive=True)]
+        return family(self.process)
 
     def stop(self) -> int:
         """End it in order; its exit status."""
@@ -94,11 +108,7 @@ class RunningServer:
 
     def kill_all(self) -> None:
         """SIGKILL to every process of the server at once, as a power cut would have it."""
-        family = self.family()
-        for each in family:
-            each.suspend()
-        for each in family:
-            each.kill()
+        kill_family(self.process)
         self._ended()
 
     def _ended(self) -> int:

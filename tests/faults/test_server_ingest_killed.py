@@ -5,6 +5,7 @@ FAULTS_ROUNDS and FAULTS_SEED choose how many kills and which; a failure says bo
 
 import os
 import secrets
+import subprocess
 import threading
 from collections import Counter
 from pathlib import Path
@@ -15,11 +16,13 @@ from typing import Any
 
 import httpx
 import pytest
-from serving import RunningServer, StartServer, until
+from serving import ENVIRONMENT, SERVE, RunningServer, StartServer, kill_family, until
 
 ROUNDS = int(os.environ.get("FAULTS_ROUNDS", "50"))
 SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
-VICTIMS = ("everything", "supervisor", "worker", "engine", "api-1")
+VICTIMS = ("everything", "worker", "supervisor", "engine", "a server that starts", "api-1")
+RESTARTED = ("everything", "supervisor", "a server that starts")
+AGAIN_SHARE = 0.2
 COLLECTION = "/api/v1/collections/docs"
 WRITERS = 2
 IDS_A_WRITER = 40
@@ -100,18 +103,30 @@ class Rig:
         self.recovered_s: dict[str, list[float]] = {victim: [] for victim in VICTIMS}
         self.writers = [Writer(number, self) for number in range(WRITERS)]
 
-    def kill(self, victim: str) -> float:
+    def kill(self, victim: str, random: Random) -> float:
         """SIGKILL; gives when. A server whose supervisor was killed is started again on the same folder at once."""
-        if victim == "everything":
-            self.server.kill_all()
-        elif victim == "supervisor":
+        if victim == "supervisor":
             self.server.kill()
+        elif victim in RESTARTED:
+            self.server.kill_all()
         else:
             until(lambda: self.server.processes().get(victim), 30, f"{victim} is there to be killed").kill()
+        if victim == "a server that starts":
+            self._kill_at_start(random.uniform(0.2, 3.0))
         at = monotonic()
-        if victim in ("everything", "supervisor"):
+        if victim in RESTARTED:
             self.server = self._start(self._folder)
         return at
+
+    def _kill_at_start(self, after_s: float) -> None:
+        self.kills.append(f"{after_s:.3f} s after its start")
+        starting = subprocess.Popen(
+            [*SERVE, "--data-dir", str(self._folder)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=ENVIRONMENT,
+        )  # fmt: skip
+        self.pause.wait(after_s)
+        kill_family(starting)
+        starting.wait()
 
     @property
     def acknowledged(self) -> Acknowledged:
@@ -221,7 +236,12 @@ def round_(rig: Rig, victim: str, random: Random) -> None:
     delay_s = random.uniform(0, 1.0)
     rig.pause.wait(delay_s)
     rig.kills.append(f"{victim} {delay_s:.3f} s after {rig.writes} writes")
-    at, seen = rig.kill(victim), rig.writes
+    at = rig.kill(victim, random)
+    if random.random() < AGAIN_SHARE:
+        second = random.choice(("worker", "engine", "api-1"))
+        rig.kills.append(f"{second} at once after that")
+        at = rig.kill(second, random)
+    seen = rig.writes
     until(lambda: rig.writes > seen or None, SETTLE_S, f"writes go on after {victim} was killed")
     rig.recovered_s[victim].append(monotonic() - at)
     rig.may_write.clear()
