@@ -53,20 +53,15 @@ def test_a_port_in_use_is_refused(server: RunningServer, tmp_path: Path) -> None
     assert "--port" in refused(tmp_path / "data", "--port", str(httpx.URL(server.url).port))
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_only_loopback_is_listened_on(tmp_path: Path, host: str) -> None:
-    assert f"server.host: {host} is not a loopback address" in refused(tmp_path / "data", "--host", host)
+def test_only_loopback_is_listened_on(tmp_path: Path) -> None:
+    assert "server.host: 0.0.0.0 is not a loopback address" in refused(tmp_path / "data", "--host", "0.0.0.0")
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize(
-    ("key", "value"),
-    [("VECTIS_SEARCH__COLOUR", "blue"), ("VECTIS_DATADIR", "x")],
-)
-def test_an_unknown_setting_is_named(tmp_path: Path, key: str, value: str) -> None:
-    said = refused(tmp_path / "data", **{key: value})
+def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
+    said = refused(tmp_path / "data", VECTIS_SEARCH__COLOUR="blue")
     assert "invalid_setting" in said
-    assert key in said
+    assert "VECTIS_SEARCH__COLOUR" in said
 
 
 def test_two_api_processes_answer(server: RunningServer) -> None:
