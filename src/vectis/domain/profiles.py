@@ -1,6 +1,6 @@
 """Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
 
-from vectis.domain.queries import Fusion, Rrf
+from vectis.domain.queries import Dbsf, Fusion
 from vectis.domain.schema import CollectionSchema
 from vectis.domain.shapes import Shape
 
@@ -38,7 +38,7 @@ class SearchSettings(Shape, frozen=True):
     hnsw_ef: int = 128
     rescore: bool = True
     oversampling: float = 2.0
-    fusion: Fusion = Rrf()
+    fusion: Fusion = Dbsf()
 
 
 class CollectionProfile(Shape, frozen=True):

@@ -39,7 +39,10 @@ class Rrf(msgspec.Struct, frozen=True, tag="rrf"):
 
 
 class Dbsf(msgspec.Struct, frozen=True, tag="dbsf"):
-    """Distribution-based score fusion: scores mapped by mean +- 3 sigma of their prefetch, then summed."""
+    """Distribution-based score fusion: sum over prefetches of (score - mean) / (6 sigma) + 0.5, as the engine computes it.
+
+    Mean and sigma are those of the prefetch's scores, sigma with n - 1 in its denominator.
+    """
 
 
 Fusion = Rrf | Dbsf

@@ -1,12 +1,11 @@
-"""From the engine's points to hits: grouping by document, snippets, explanation. Pure."""
+"""From the engine's points to hits: grouping by document, snippets. Pure."""
 
 from collections.abc import Sequence
 
 from vectis.domain.documents import DOCUMENT_ID
 from vectis.domain.points import PointId, ScoredPoint
-from vectis.domain.queries import EngineQuery, Fusion, Rrf, Selector
-from vectis.search.plan import rrf_share
-from vectis.search.requests import Hit, Place, Reasons
+from vectis.domain.queries import Selector
+from vectis.search.requests import Hit
 from vectis.search.snippet import TermOf, snippet
 
 
@@ -37,36 +36,7 @@ def grouped_hits(points: Sequence[ScoredPoint], *, offset: int, limit: int, with
     ]
 
 
-def places(names: Sequence[str], lists: Sequence[Sequence[ScoredPoint]]) -> dict[PointId, dict[str, Place]]:
-    """Where each point stood in each prefetch."""
-    found: dict[PointId, dict[str, Place]] = {}
-    for name, points in zip(names, lists, strict=True):
-        for rank, point in enumerate(points, start=1):
-            found.setdefault(point.id, {})[name] = Place(rank=rank, score=point.score)
-    return found
-
-
-def reasons(query: EngineQuery, stood: dict[str, Place]) -> Reasons:
-    """How the final score came about, from the places that a point had in the prefetches of `query`."""
-    names = [nearest.using for nearest in query.prefetches]
-    contributions: dict[str, float] = {}
-    if isinstance(query.fusion, Rrf):
-        contributions = {
-            name: rrf_share(query.fusion, i, stood[name].rank) for i, name in enumerate(names) if name in stood
-        }
-    return Reasons(places=stood, fusion=_fusion_text(query.fusion), contributions=contributions)
-
-
 def with_snippet(hit: Hit, terms: frozenset[int], term_of: TermOf) -> str | None:
     """The marked snippet of a hit whose payload holds the chunk's text, else None."""
     text = (hit.payload or {}).get("text")
     return snippet(text, terms, term_of) if isinstance(text, str) else None
-
-
-def _fusion_text(fusion: Fusion | None) -> str:
-    if fusion is None:
-        return "none: one prefetch, its score is the score"
-    if isinstance(fusion, Rrf):
-        weights = f", weights {fusion.weights}" if fusion.weights else ""
-        return f"rrf: sum of 1 / (rank / weight + k - 1), k {fusion.k}{weights}"
-    return "dbsf: each prefetch's scores mapped by mean +- 3 sigma, then added"

@@ -136,12 +136,6 @@ def default_params(settings: SearchSettings) -> SearchParams:
     return SearchParams(hnsw_ef=settings.hnsw_ef, rescore=settings.rescore, oversampling=settings.oversampling)
 
 
-def rrf_share(fusion: Rrf, prefetch: int, rank: int) -> float:
-    """What a place in one prefetch adds under RRF, by the formula of `Rrf`."""
-    weight = fusion.weights[prefetch] if fusion.weights else 1.0
-    return 1 / (rank / weight + fusion.k - 1)
-
-
 def _prefetch(name: str, vector: Dense | SparseVector, plan: TextPlan) -> Nearest:
     if name == DENSE:
         depth, params = plan.settings.prefetch_dense, default_params(plan.settings)

@@ -8,7 +8,7 @@ import msgspec
 from vectis.domain.collections import Collection
 from vectis.domain.errors import DeadlineExceeded, EmbedderUnavailable, InvalidInput, LimitExceeded, VectisError
 from vectis.domain.measurements import Measurement
-from vectis.domain.points import Dense, PointId, ScoredPoint, SparseVector
+from vectis.domain.points import Dense, ScoredPoint, SparseVector
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory, Resolved
 from vectis.domain.ports.embedder import SparseEncoder
@@ -18,9 +18,8 @@ from vectis.domain.profiles import DENSE, SPARSE
 from vectis.domain.queries import EngineQuery
 from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
-from vectis.search.requests import Answer, Hit, Place, Reasons, TextSearch, VectorSearch
-
-Places = dict[PointId, dict[str, Place]]
+from vectis.search.explain import Explainer
+from vectis.search.requests import Answer, Hit, TextSearch, VectorSearch
 
 
 class SearchService:
@@ -84,7 +83,7 @@ class SearchService:
             return _answer(to, [], degraded, {"embed": embed_ms})
         query = plan.engine_query(request, text_plan, vectors)
         started = self._clock.monotonic()
-        points, places = await self._ask(to.collection.name, query, explain=request.explain)
+        points, explainer = await self._ask(to.collection.name, query, explain=request.explain)
         engine_ms = self._since(started)
         started = self._clock.monotonic()
         if text_plan.grouped:
@@ -94,7 +93,7 @@ class SearchService:
         else:
             hits = assemble.plain_hits(points)
         terms = frozenset(self._sparse.encode_query(request.query).indices)
-        finished = [self._finish(hit, terms, query, places) for hit in hits]
+        finished = [self._finish(hit, terms, explainer) for hit in hits]
         stages = {"embed": embed_ms, "engine": engine_ms, "assemble": self._since(started)}
         return _answer(to, finished, degraded, stages)
 
@@ -128,18 +127,18 @@ class SearchService:
             )
         return await self._embeddings.vector(query)
 
-    async def _ask(self, name: str, query: EngineQuery, *, explain: bool) -> tuple[list[ScoredPoint], Places | None]:
+    async def _ask(self, name: str, query: EngineQuery, *, explain: bool) -> tuple[list[ScoredPoint], Explainer | None]:
         if not explain:
             return await self._reader.query(name, query), None
         points, *lists = await self._reader.query_batch(name, [query, *plan.prefetch_queries(query)])
-        return points, assemble.places([nearest.using for nearest in query.prefetches], lists)
+        return points, Explainer(query, lists)
 
-    def _finish(self, hit: Hit, terms: frozenset[int], query: EngineQuery, places: Places | None) -> Hit:
-        reasons: Reasons | None = None
-        if places is not None:
-            reasons = assemble.reasons(query, places.get(hit.id if hit.point_id is None else hit.point_id, {}))
-        snippet = assemble.with_snippet(hit, terms, self._sparse.term)
-        return msgspec.structs.replace(hit, snippet=snippet, reasons=reasons)
+    def _finish(self, hit: Hit, terms: frozenset[int], explainer: Explainer | None) -> Hit:
+        return msgspec.structs.replace(
+            hit,
+            snippet=assemble.with_snippet(hit, terms, self._sparse.term),
+            reasons=explainer.reasons(hit.id if hit.point_id is None else hit.point_id) if explainer else None,
+        )
 
     async def _measured(self, name: str, key: str, mode: str, ask: Callable[[Resolved], Awaitable[Answer]]) -> Answer:
         """Resolve, ask within the deadline, and write one measurement whatever happens."""

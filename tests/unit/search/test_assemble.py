@@ -1,9 +1,7 @@
 """From points to hits."""
 
-from vectis.domain.points import ScoredPoint, SparseVector
-from vectis.domain.queries import Dbsf, EngineQuery, Nearest, Rrf
-from vectis.search.assemble import grouped_hits, places, plain_hits, reasons
-from vectis.search.requests import Place
+from vectis.domain.points import ScoredPoint
+from vectis.search.assemble import grouped_hits, plain_hits
 
 
 def chunk(id: int, score: float, document: str) -> ScoredPoint:
@@ -38,21 +36,3 @@ def test_points_of_no_document_stay_by_themselves() -> None:
 
 def test_plain_hits_keep_the_order() -> None:
     assert [h.id for h in plain_hits(POINTS)] == [1, 2, 3, 4]
-
-
-def query(fusion: Rrf | Dbsf | None) -> EngineQuery:
-    prefetches = tuple(Nearest(SparseVector([1], [1.0]), using, 10) for using in ("dense", "sparse"))
-    return EngineQuery(prefetches=prefetches, limit=10, fusion=fusion)
-
-
-def test_places_and_contributions_of_a_hit() -> None:
-    stood = places(["dense", "sparse"], [POINTS[:2], [POINTS[1]]])
-    assert stood[2] == {"dense": Place(2, 0.8), "sparse": Place(1, 0.8)}
-    why = reasons(query(Rrf(k=10, weights=[2.0, 1.0])), stood[2])
-    assert why.contributions == {"dense": 1 / (2 / 2 + 9), "sparse": 1 / (1 + 9)}
-    assert "k 10" in why.fusion
-
-
-def test_dbsf_and_no_fusion_claim_no_contributions() -> None:
-    assert reasons(query(Dbsf()), {}).contributions == {}
-    assert reasons(query(None), {}).fusion.startswith("none")

@@ -20,7 +20,7 @@ from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import SparseVector, dense
 from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
 from vectis.domain.queries import Dbsf, Rrf, SearchParams
-from vectis.search.plan import SearchLimits, engine_query, plan_text, prefetch_queries, rrf_share, vector_query
+from vectis.search.plan import SearchLimits, engine_query, plan_text, prefetch_queries, vector_query
 from vectis.search.requests import Overrides, TextSearch, VectorSearch
 
 LIMITS = SearchLimits()
@@ -40,7 +40,7 @@ def test_hybrid_asks_both_prefetches_with_the_defaults_of_the_guides() -> None:
     assert by_name[DENSE].limit == 100
     assert by_name[DENSE].params == SearchParams(hnsw_ef=128, rescore=True, oversampling=2.0)
     assert by_name[SPARSE].limit == 50
-    assert isinstance(query.fusion, Rrf)
+    assert isinstance(query.fusion, Dbsf)
     assert query.limit == 10
 
 
@@ -76,9 +76,9 @@ def test_grouping_reads_the_document_id_even_when_no_payload_is_wanted() -> None
 
 
 def test_overrides_replace_only_what_they_name() -> None:
-    request = text(overrides=Overrides(fusion=Dbsf(), prefetch_sparse=70), group=False)
+    request = text(overrides=Overrides(fusion=Rrf(k=10), prefetch_sparse=70), group=False)
     query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
-    assert isinstance(query.fusion, Dbsf)
+    assert query.fusion == Rrf(k=10)
     assert [n.limit for n in query.prefetches] == [100, 70]
 
 
@@ -118,11 +118,6 @@ def test_a_vector_search_takes_the_usual_vector_and_says_both_dimensions() -> No
     assert query.prefetches[0].limit == 5
     with pytest.raises(InvalidVector, match="no such vector"):
         vector_query(VectorSearch(name="own", vector=dense([1.0] * 768), using="other"), OWN, LIMITS)
-
-
-def test_rrf_is_the_engines_formula() -> None:
-    assert rrf_share(Rrf(k=60), 0, 1) == 1 / 60
-    assert rrf_share(Rrf(k=2, weights=[4.0, 1.0]), 0, 2) == 1 / 1.5
 
 
 @pytest.mark.parametrize(
