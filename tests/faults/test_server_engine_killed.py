@@ -1,7 +1,6 @@
 """The engine process killed under load: requests wait or are told when to come back, none hangs, nothing acknowledged is lost."""
 
 import asyncio
-from array import array
 from collections import Counter
 from pathlib import Path
 from random import Random
@@ -10,11 +9,12 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
+import numpy as np
 import pytest
 from serving import RunningServer, StartServer, until
 
-POINTS = 30_000
-SIZE = 256
+POINTS = 50_000
+SIZE = 384
 CLIENTS = 16
 KILLS = 3
 BETWEEN_S = 5.0
@@ -48,7 +48,7 @@ class Load:
         random = Random(number)
         async with httpx.AsyncClient(base_url=self._url, timeout=CLIENT_TIMEOUT_S) as http:
             while not self.over:
-                vector = array("f", [random.gauss(0.0, 1.0) for _ in range(SIZE)]).tobytes()
+                vector = vector_of(random.randrange(10**6))
                 body = msgspec.msgpack.encode({"collection": "load", "query_vector": vector, "limit": 5})
                 began = monotonic()
                 answer = await http.post("/api/v1/vectors/search", content=body, headers=MSGPACK)
@@ -82,12 +82,15 @@ class Load:
         return first[0] - killed_at, first[1] - killed_at
 
 
+def vector_of(seed: int) -> bytes:
+    return np.random.default_rng(seed).standard_normal(SIZE, dtype=np.float32).tobytes()
+
+
 async def put(http: httpx.AsyncClient, revisions: dict[int, int]) -> httpx.Response:
-    points = []
-    for number, revision in revisions.items():
-        random = Random(number)
-        vector = array("f", [random.gauss(0.0, 1.0) for _ in range(SIZE)]).tobytes()
-        points.append({"id": number, "vector": {"dense": vector}, "payload": {"revision": revision}})
+    points = [
+        {"id": number, "vector": {"dense": vector_of(number)}, "payload": {"revision": revision}}
+        for number, revision in revisions.items()
+    ]
     return await http.put(f"{BASE}/points", content=msgspec.msgpack.encode({"points": points}), headers=MSGPACK)
 
 
