@@ -120,6 +120,18 @@ class RunningServer:
         return status
 
 
+def refused(folder: Path, *words: str, **environment: str) -> str:
+    """What a server says that does not start; it says it without a traceback."""
+    run = subprocess.run(
+        [*SERVE, "--data-dir", str(folder), *words],
+        capture_output=True, text=True, timeout=START_S, env={**ENVIRONMENT, **environment}, check=False,
+    )  # fmt: skip
+    assert run.returncode in (1, 2), run
+    assert run.stdout == ""
+    assert "Traceback" not in run.stderr
+    return run.stderr
+
+
 StartServer = Callable[..., RunningServer]
 
 

@@ -11,7 +11,7 @@ from time import monotonic
 import httpx
 import psutil
 import pytest
-from serving import ENVIRONMENT, SERVE, RunningServer, StartServer, until
+from serving import ENVIRONMENT, RunningServer, StartServer, refused, until
 
 NO_MODEL = {"VECTIS_EMBEDDER__KIND": "none"}
 """These stories need no embedder, and start sooner without."""
@@ -22,18 +22,6 @@ ORPHANS_S = 15.0
 @pytest.fixture(scope="module")
 def server(start_server: StartServer) -> RunningServer:
     return start_server(None, "--workers", "2", **NO_MODEL)
-
-
-def refused(folder: Path, *words: str, **environment: str) -> str:
-    """What a server says that does not start."""
-    run = subprocess.run(
-        [*SERVE, "--data-dir", str(folder), *words],
-        capture_output=True, text=True, timeout=60, env={**ENVIRONMENT, **environment}, check=False,
-    )  # fmt: skip
-    assert run.returncode != 0
-    assert run.stdout == ""
-    assert "Traceback" not in run.stderr
-    return run.stderr
 
 
 def test_a_second_server_on_the_folder_is_told_who_holds_it(server: RunningServer) -> None:

@@ -1,9 +1,11 @@
 """The story of documents with the control store on PostgreSQL, named by DATABASE_URL."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 from postgres import postgres_cluster, postgres_url  # noqa: F401
-from serving import RunningServer, StartServer
+from serving import RunningServer, StartServer, refused
 
 DOCUMENTS = [
     {"id": "tea.md", "text": "# Tea\n\nGreen tea is steeped at eighty degrees.", "payload": {"language": "en"}},
@@ -63,3 +65,9 @@ def test_documents_are_kept_in_postgresql_indexed_found_and_still_there_after_a_
     assert first(again, "mint") == "tea.md"
     assert again.http.post("/api/v1/collections/docs/points/count", json={}).json() == {"count": 2}
     assert again.stop() == 0
+
+
+def test_a_database_that_does_not_answer_is_named_at_the_start(tmp_path: Path) -> None:
+    said = refused(tmp_path / "data", DATABASE_URL="postgresql://127.0.0.1:1/none", VECTIS_EMBEDDER__KIND="none")
+    assert "store_unavailable" in said
+    assert "127.0.0.1" in said

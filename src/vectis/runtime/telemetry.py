@@ -2,11 +2,14 @@
 
 import logging
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from vectis.domain.errors import VectisError
 from vectis.runtime.settings import LogSettings
 
 request_id_var: ContextVar[str] = ContextVar("request_id", default="")
@@ -47,6 +50,16 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     root.setLevel(settings.level.upper())
     for noisy in ("httpx", "httpcore", "uvicorn.error", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+
+
+@contextmanager
+def end_in_one_line() -> Generator[None]:
+    """For a process's main: an end for a reason that Vectis knows is one line of the log and status 1, not a traceback."""
+    try:
+        yield
+    except VectisError as error:
+        structlog.stdlib.get_logger("vectis.process").error("ended", code=error.code, detail=error.message)
+        raise SystemExit(1) from None
 
 
 def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:

@@ -8,7 +8,7 @@ import uvicorn
 
 from vectis.entrypoints.rest.app import RestApp
 from vectis.runtime.lifeline import watch_parent
-from vectis.runtime.telemetry import configure_logging
+from vectis.runtime.telemetry import configure_logging, end_in_one_line
 from vectis.runtime.wiring import READY, inherited_settings, open_services
 
 KEEP_ALIVE_S = 75
@@ -44,5 +44,6 @@ async def _main(name: str, listener: socket.socket) -> None:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=uvicorn.Config(None, loop="uvloop").get_loop_factory()) as runner:  # type: ignore[arg-type]
+    factory = uvicorn.Config(None, loop="uvloop").get_loop_factory()  # type: ignore[arg-type]
+    with end_in_one_line(), asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_main(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))

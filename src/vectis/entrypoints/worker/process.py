@@ -4,7 +4,7 @@ import asyncio
 import signal
 
 from vectis.runtime.lifeline import watch_parent
-from vectis.runtime.telemetry import configure_logging
+from vectis.runtime.telemetry import configure_logging, end_in_one_line
 from vectis.runtime.wiring import READY, inherited_settings, open_worker
 
 ORPHAN_GRACE_S = 2.0
@@ -30,4 +30,5 @@ async def _main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(_main())
+    with end_in_one_line():
+        asyncio.run(_main())
