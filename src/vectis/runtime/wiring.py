@@ -161,7 +161,6 @@ def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
         (sys.executable, "-m", "vectis.entrypoints.worker.process"),
         ReadyLine(READY),
         env=environment,
-        stop_timeout_s=30.0,
     )
     return [engine, [*api, worker]] if engine else [[*api, worker]]
 
