@@ -27,6 +27,7 @@ COLLECTION = "/api/v1/collections/docs"
 WRITERS = 2
 IDS_A_WRITER = 40
 SETTLE_S = 60.0
+CLIENT_TIMEOUT_S = 30.0
 TOPICS = ("valves", "pumps", "boilers", "gauges", "pipes", "seals", "filters", "motors")
 
 Acknowledged = dict[str, str | None]
@@ -54,6 +55,7 @@ class Writer(threading.Thread):
         self.rests = threading.Event()
         self._ids = [f"writer-{number}/page-{n}.md" for n in range(IDS_A_WRITER)]
         self._random = Random(f"{SEED}/{number}")
+        self._http = httpx.Client(timeout=CLIENT_TIMEOUT_S)
         self._rig = rig
 
     def run(self) -> None:
@@ -74,8 +76,11 @@ class Writer(threading.Thread):
         """Repeat the request until it is answered well: a request that broke may or may not have been carried out."""
         while not self._rig.over:
             try:
-                answer = self._rig.server.http.post(COLLECTION + path, json=body, timeout=30)
-            except (httpx.TransportError, RuntimeError):  # RuntimeError: the client was closed with its server
+                answer = self._http.post(self._rig.server.url + COLLECTION + path, json=body)
+            except httpx.TimeoutException as error:
+                self.strange.append(f"no answer in {CLIENT_TIMEOUT_S:g} s: {error!r}")
+                continue
+            except httpx.TransportError:
                 self._rig.pause.wait(0.05)
                 continue
             self.answers[answer.status_code] += 1
