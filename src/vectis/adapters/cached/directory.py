@@ -1,6 +1,6 @@
-"""The directory of collections and routes, read from the control store at most once per `max_age_s` and after each own change.
+"""The directory of collections and routes, kept in memory and read anew from the control store behind the answers.
 
-A change made by another process is therefore seen after `max_age_s` at the latest; an unknown name is looked up at once.
+A change made by another process is seen after `max_age_s` and the time of one read; an own change and an unknown name at once.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from vectis.domain.routes import RouteTable
 
 
 class CachedDirectory:
-    """Serves the Directory port."""
+    """Serves the Directory port. No answer waits for a read unless it must see a change."""
 
     def __init__(self, store: CollectionStore, clock: Clock, *, max_age_s: float = 1.0) -> None:
         self._store = store
@@ -23,14 +23,19 @@ class CachedDirectory:
         self._collections: dict[str, Collection] = {}
         self._routes = RouteTable()
         self._expires = 0.0
-        self._reading = asyncio.Lock()
+        self._forgotten = True
+        self._changes = 0
+        self._begun = self._ended = 0
+        self._reading: asyncio.Task[None] | None = None
 
     async def resolve(self, name: str, key: str = "") -> Resolved:
-        if self._clock.monotonic() >= self._expires:
-            await self._read()
+        if self._forgotten:
+            await self._read_anew()
+        elif self._clock.monotonic() >= self._expires:
+            self._begin_reading()
         found = self._find(name, key)
         if found is None:
-            await self._read()
+            await self._read_anew()
             found = self._find(name, key)
         if found is None:
             raise CollectionNotFound(
@@ -39,16 +44,38 @@ class CachedDirectory:
         return found
 
     def forget(self) -> None:
-        self._expires = 0.0
+        self._forgotten = True
+        self._changes += 1
 
     def _find(self, name: str, key: str) -> Resolved | None:
         target = self._routes.assign(name, key)
         collection = self._collections.get(target.collection)
         return None if collection is None else Resolved(collection=collection, variant=target.variant)
 
-    async def _read(self) -> None:
-        async with self._reading:
-            collections, routes = await self._store.collections(), await self._store.routes()
-            self._collections = {collection.name: collection for collection in collections}
-            self._routes = routes
-            self._expires = self._clock.monotonic() + self._max_age_s
+    async def _read_anew(self) -> None:
+        """Return when a read that began after this call has ended; calls that wait together share it."""
+        wanted = self._begun + 1
+        while self._ended < wanted:
+            await asyncio.shield(self._begin_reading())
+
+    def _begin_reading(self) -> asyncio.Task[None]:
+        if self._reading is None:
+            self._begun += 1
+            self._reading = asyncio.get_running_loop().create_task(self._read(self._begun))
+            self._reading.add_done_callback(self._end_reading)
+        return self._reading
+
+    async def _read(self, number: int) -> None:
+        changes = self._changes
+        collections, routes = await self._store.collections(), await self._store.routes()
+        self._collections = {collection.name: collection for collection in collections}
+        self._routes = routes
+        self._ended = number
+        self._forgotten = self._changes != changes
+
+    def _end_reading(self, reading: asyncio.Task[None]) -> None:
+        """A read that failed leaves the old picture standing; who waited for it is told why, the others need not know."""
+        self._reading = None
+        self._expires = self._clock.monotonic() + self._max_age_s
+        if not reading.cancelled():
+            reading.exception()

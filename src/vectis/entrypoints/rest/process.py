@@ -1,6 +1,7 @@
 """An API process, started by the server: `python -m vectis.entrypoints.rest.process NAME FD`; FD is the listening socket."""
 
 import asyncio
+import gc
 import socket
 import sys
 
@@ -40,6 +41,7 @@ async def _main(name: str, listener: socket.socket) -> None:
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
+        gc.freeze()  # what is loaded by now stays: looking through it again would hold every answer up
         await _AnnouncingServer(config).serve(sockets=[listener])
 
 

@@ -1,5 +1,6 @@
 """The cached directory: own changes at once, others' within the age, unknown names looked up."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
@@ -10,10 +11,28 @@ from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.catalog.profiles import vectors_profile
 from vectis.domain.collections import Collection
-from vectis.domain.errors import CollectionNotFound
+from vectis.domain.errors import CollectionNotFound, StoreUnavailable
 from vectis.domain.routes import Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Watched:
+    """A store that counts its reads and can be away."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self._store = store
+        self.reads = 0
+        self.away = False
+
+    async def collections(self) -> list[Collection]:
+        self.reads += 1
+        if self.away:
+            raise StoreUnavailable("away")
+        return await self._store.collections()
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._store, name)
 
 
 @pytest.fixture
@@ -33,7 +52,32 @@ async def test_a_change_elsewhere_is_seen_after_the_age(store: SqlStore) -> None
     await store.set_route("public", [Target("b")])
     assert (await directory.resolve("public")).collection.name == "a"
     clock.advance(1.0)
-    assert (await directory.resolve("public")).collection.name == "b"
+    async with asyncio.timeout(10):
+        while (await directory.resolve("public")).collection.name != "b":
+            await asyncio.sleep(0)
+
+
+async def test_a_store_that_is_away_leaves_the_old_picture_standing(store: SqlStore) -> None:
+    clock, watched = ManualClock(NOW), Watched(store)
+    directory = CachedDirectory(watched, clock)
+    await directory.resolve("a")
+    watched.away = True
+    clock.advance(1.0)
+    for _ in range(3):
+        assert (await directory.resolve("a")).collection.name == "a"
+        await asyncio.sleep(0)
+    directory.forget()
+    with pytest.raises(StoreUnavailable):
+        await directory.resolve("a")
+    watched.away = False
+    assert (await directory.resolve("a")).collection.name == "a"
+
+
+async def test_those_who_wait_share_one_read(store: SqlStore) -> None:
+    watched = Watched(store)
+    directory = CachedDirectory(watched, ManualClock(NOW))
+    await asyncio.gather(*(directory.resolve("a") for _ in range(64)))
+    assert watched.reads <= 2  # the first, and one that began after all had asked
 
 
 async def test_an_own_change_is_seen_at_once(store: SqlStore) -> None:
