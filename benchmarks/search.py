@@ -1,4 +1,7 @@
-"""Vector search over HTTP as a share of a plain loop over the engine, on the same shard, in turns within one run."""
+"""Vector search over HTTP as a share of a plain loop over the engine, on the same vectors, in turns within one run.
+
+There are two loops: over a shard made with the engine's own defaults, and over a copy of the very shard that the server made.
+"""
 
 import asyncio
 import json
@@ -27,49 +30,53 @@ SEARCH = "/api/v1/vectors/search"
 
 
 def measure(points: int, *, clients: tuple[int, ...], rounds: int, seconds: float, workers: int) -> dict[str, Any]:
-    """Build a collection of `points`, then measure in turns: plain loop, then each number of clients, then each body."""
+    """Build a collection of `points`, then measure in turns: both loops, each number of clients, each kind of body."""
     vectors, queries = make(points, part=0), make(QUERIES, part=1)
     with tempfile.TemporaryDirectory(prefix="vectis-bench-") as temporary, running_server(workers=workers) as server:
-        image, queries_file = Path(temporary) / "image", Path(temporary) / "queries.npy"
-        np.save(queries_file, queries)
+        folder = Path(temporary)
+        np.save(folder / "vectors.npy", vectors)
+        np.save(folder / "queries.npy", queries)
         server.create(COLLECTION, DIMENSION)
         upload_s = server.upload(COLLECTION, vectors)
         build_s = server.optimize(COLLECTION)
-        asyncio.run(_snapshot(server, image))
-        wanted = exact_top(vectors, queries, LIMIT)
-        loops: list[float] = []
-        http: dict[str, list[LoadReport]] = {}
-        found: list[list[int]] = []
+        asyncio.run(_snapshot(server, folder / "image"))
+        _plain("build", folder / "defaults", folder / "vectors.npy")
+        shards = {"engine defaults": folder / "defaults", "our shard": folder / "image" / "shard"}
+        bodies = {f"json {count} clients": (_json(queries), count) for count in clients}
+        bodies[f"msgpack {clients[-1]} clients"] = (_msgpack(queries), clients[-1])
+        bodies[f"raw float32 {clients[-1]} clients"] = (_raw(queries), clients[-1])
+        loops: dict[str, list[float]] = {name: [] for name in shards}
+        found: dict[str, list[list[int]]] = {}
+        http: dict[str, list[LoadReport]] = {name: [] for name in bodies}
         for _ in range(rounds):
-            plain = _plain_loop(image / "shard", queries_file, seconds)
-            loops.append(plain["queries_per_s"])
-            found = plain["found"]
-            for count in clients:
-                http.setdefault(f"json {count} clients", []).append(_load(server, _json(queries), count, seconds))
-            for body, requests in (("msgpack", _msgpack(queries)), ("raw float32", _raw(queries))):
-                http.setdefault(f"{body} {clients[-1]} clients", []).append(
-                    _load(server, requests, clients[-1], seconds)
-                )
+            for name, shard in shards.items():
+                answer = json.loads(_plain("ask", shard, folder / "queries.npy", str(seconds)))
+                loops[name].append(answer["queries_per_s"])
+                found[name] = answer["found"]
+            for name, (requests, count) in bodies.items():
+                http[name].append(_load(server, requests, count, seconds))
+        found["http"] = _found(server, queries)
+        wanted = exact_top(vectors, queries, LIMIT)
         return {
             "points": points,
             "workers": workers,
             "upload_points_per_s": round(points / upload_s),
             "build_s": round(build_s, 1),
-            "recall_at_10": {
-                "plain loop": round(recall(found, wanted), 4),
-                "http": round(recall(_found(server, queries), wanted), 4),
-            },
-            "plain_loop_queries_per_s": [round(rate) for rate in loops],
+            "recall_at_10": {name: round(recall(ids, wanted), 4) for name, ids in found.items()},
+            "plain_loop_queries_per_s": {name: [round(rate) for rate in rates] for name, rates in loops.items()},
             "http": {name: _summary(reports, loops) for name, reports in http.items()},
             "resident_mib": server.resident_mib(),
         }
 
 
-def _summary(reports: list[LoadReport], loops: list[float]) -> dict[str, Any]:
-    shares = [r.requests_per_s / loop for r, loop in zip(reports, loops, strict=True)]
+def _summary(reports: list[LoadReport], loops: dict[str, list[float]]) -> dict[str, Any]:
+    rates = [r.requests_per_s for r in reports]
     return {
-        "requests_per_s": [round(r.requests_per_s) for r in reports],
-        "share_of_plain_loop": round(statistics.median(shares), 3),
+        "requests_per_s": [round(rate) for rate in rates],
+        "share_of_plain_loop": {
+            name: round(statistics.median(rate / loop for rate, loop in zip(rates, loops[name], strict=True)), 3)
+            for name in loops
+        },
         "latency_ms_p50": statistics.median(r.latency_ms_p50 for r in reports),
         "latency_ms_p99": statistics.median(r.latency_ms_p99 for r in reports),
         "errors": sum(r.errors for r in reports),
@@ -81,13 +88,9 @@ def _load(server: Server, requests: list[bytes], clients: int, seconds: float) -
         return runner.run(load(server.url, requests, clients, seconds))
 
 
-def _plain_loop(shard: Path, queries: Path, seconds: float) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks.plain_loop", str(shard), str(queries), str(seconds)],
-        check=True,
-        capture_output=True,
-    )
-    return json.loads(done.stdout)
+def _plain(*arguments: str | Path) -> bytes:
+    command = [sys.executable, "-m", "benchmarks.plain_loop", *map(str, arguments)]
+    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 async def _snapshot(server: Server, image: Path) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from pathlib import Path
 from types import TracebackType
@@ -10,11 +11,16 @@ from typing import Any, Self
 import msgspec
 
 from vectis.adapters.edge import wire
-from vectis.adapters.edge.command import argv
 from vectis.domain.errors import EngineUnavailable
 
 READY_WAIT_S = 30.0
 STOP_WAIT_S = 20.0
+
+
+def argv(folder: Path, socket: Path, parent_fd: int | None = None) -> list[str]:
+    """The command of an engine process. It ends when `parent_fd`, the reading end of a pipe, reaches its end."""
+    command = [sys.executable, "-m", "vectis.adapters.edge.process", "--folder", str(folder), "--socket", str(socket)]
+    return command if parent_fd is None else [*command, "--parent-fd", str(parent_fd)]
 
 
 class EngineProcess:

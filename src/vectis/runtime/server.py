@@ -17,9 +17,9 @@ from vectis.runtime.data_folder import hold
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec
 from vectis.runtime.settings import ServerSettings, Settings
+from vectis.runtime.stages import stages
 from vectis.runtime.supervisor import ProcessReport, ProcessState, Supervisor
 from vectis.runtime.telemetry import configure_logging
-from vectis.runtime.wiring import stages
 
 BACKLOG = 2048
 

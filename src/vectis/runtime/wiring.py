@@ -1,8 +1,6 @@
 """Which adapter serves which port: the only module that imports adapters. No feature is decided here."""
 
 import asyncio
-import os
-import sys
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -17,7 +15,6 @@ from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.edge.command import argv as engine_argv
 from vectis.adapters.memory.cache import MemoryCache
 from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
@@ -43,7 +40,6 @@ from vectis.ingest.service import INGEST, IngestService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.paths import FolderLayout
-from vectis.runtime.process import ProcessSpec, ReadyLine, ReadySocket
 from vectis.runtime.services import Services
 from vectis.runtime.settings import EmbedderSettings, Settings
 from vectis.search.embeddings import QueryEmbeddings
@@ -136,45 +132,6 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             OPTIMIZE: optimize_handler(parts.catalog),
         }
         yield Worker(runner, handlers)
-
-
-def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
-    """The processes of a server, in the order of their start. API processes accept on the inherited socket `listener`."""
-    paths = FolderLayout(Path(settings.server.data_dir))
-    environment = {SETTINGS_KEY: msgspec.json.encode(settings).decode()}
-    engine: list[ProcessSpec] = []
-    if settings.engine.kind == "edge":
-        argv = engine_argv(paths.engine, paths.engine_socket, 0)
-        engine = [ProcessSpec("engine", tuple(argv), ReadySocket(str(paths.engine_socket)))]
-    api = [
-        ProcessSpec(
-            f"api-{number}",
-            (sys.executable, "-m", "vectis.entrypoints.rest.process", f"api-{number}", str(listener)),
-            ReadyLine(READY),
-            env=environment,
-            pass_fds=(listener,),
-        )
-        for number in range(1, settings.server.workers + 1)
-    ]
-    worker = ProcessSpec(
-        "worker",
-        (sys.executable, "-m", "vectis.entrypoints.worker.process"),
-        ReadyLine(READY),
-        env=environment,
-    )
-    return [engine, [*api, worker]] if engine else [[*api, worker]]
-
-
-SETTINGS_KEY = "_VECTIS_SETTINGS"
-"""Hands the resolved settings to child processes; not a setting itself."""
-
-READY = "process_ready"
-"""What a child process writes to standard output when it serves."""
-
-
-def inherited_settings() -> Settings:
-    """The settings that `vectis serve` handed to this child process. KeyError in a process that it did not start."""
-    return msgspec.json.decode(os.environ.pop(SETTINGS_KEY), type=Settings)
 
 
 async def install_model(name: str) -> str:

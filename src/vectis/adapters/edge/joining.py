@@ -13,7 +13,7 @@ from vectis.adapters.edge.translate import Plan, raw_vectors
 from vectis.adapters.edge.wire import FlatHits
 from vectis.domain.errors import EngineUnavailable, VectisError
 
-BATCH_MAX = 32
+BATCH_MAX = 8
 """Queries run without giving way. More gains nothing and delays the first answer."""
 
 WAITING_MAX = 8192

@@ -9,8 +9,9 @@ import uvicorn
 
 from vectis.entrypoints.rest.app import RestApp
 from vectis.runtime.lifeline import watch_parent
+from vectis.runtime.stages import READY, inherited_settings
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
-from vectis.runtime.wiring import READY, inherited_settings, open_services
+from vectis.runtime.wiring import open_services
 
 KEEP_ALIVE_S = 75
 SHUTDOWN_S = 8
