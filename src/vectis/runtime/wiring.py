@@ -3,7 +3,9 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
@@ -23,13 +25,12 @@ from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import ProcessMetrics
-from vectis.adapters.qdrant.engine import open_qdrant
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.catalog.jobs import OPTIMIZE, optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import CatalogService
-from vectis.domain.errors import EngineUnavailable, InvalidInput
+from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
@@ -171,7 +172,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderLayout) -> Engine:
     if settings.engine.kind == "qdrant":
-        server = await open_qdrant(
+        server = await _qdrant_adapter().open_qdrant(
             settings.engine.url,
             api_key=settings.engine.api_key or None,
             prefer_grpc=settings.engine.grpc,
@@ -180,6 +181,16 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderL
         stack.push_async_callback(server.close)
         return server
     return await stack.enter_async_context(EdgeEngine(paths.engine_socket, timeout_s=settings.engine.timeout_s))
+
+
+def _qdrant_adapter() -> Any:
+    """The one adapter that is optional; it also takes a second to import, which an embedded server need not wait for."""
+    try:
+        return import_module("vectis.adapters.qdrant.engine")
+    except ModuleNotFoundError as error:
+        raise InvalidSetting(
+            f"engine.kind qdrant needs {error.name}: pip install 'vectis[qdrant]'", key="engine.kind"
+        ) from None
 
 
 def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Embedder, EmbeddingProfile]:
