@@ -38,7 +38,7 @@ def search(http: httpx.Client, **body: object) -> dict:
     return answer.json()
 
 
-def test_a_document_collection_has_the_defaults_of_the_guides(http: httpx.Client, docs: str) -> None:
+def test_a_document_collection_has_the_defaults_for_documentation(http: httpx.Client, docs: str) -> None:
     detail = http.get(f"/api/v1/collections/{docs}").json()
     schema = detail["profile"]["schema"]
     assert schema["dense"]["dense"] == {"size": 384, "distance": "Cosine", "on_disk": False}

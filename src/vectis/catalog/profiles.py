@@ -30,7 +30,7 @@ INDEXED_FIELDS: dict[str, PayloadIndexKind] = {
     "last_updated": PayloadIndexKind.DATETIME,
     "difficulty_level": PayloadIndexKind.INTEGER,
 }
-"""What documentation is filtered by (M062)."""
+"""What documentation is filtered by."""
 
 
 class Wishes(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ def document_profile(embedding: EmbeddingProfile) -> CollectionProfile:
 
 
 def vectors_profile() -> CollectionProfile:
-    """The caller's own vectors: one dense vector of 768 dimensions and one sparse, with the defaults of M033-M038."""
+    """The caller's own vectors: one dense vector of 768 dimensions and one sparse, with the usual defaults for documentation."""
     return CollectionProfile(
         name=VECTORS, schema=CollectionSchema(dense={DENSE: DenseParams()}, sparse={SPARSE: SparseParams()})
     )

@@ -1,12 +1,14 @@
 """Points and what an engine gives back. Checks that need a collection's schema live in schema.py."""
 
 from array import array
+from contextlib import suppress
 from math import isfinite
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 import msgspec
 
-from vectis.domain.errors import InvalidVector
+from vectis.domain.errors import InvalidInput, InvalidVector
 
 PointId = int | str
 """An unsigned 64-bit integer or the canonical text of a UUID."""
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 else:
     Dense = array  # not subscriptable before Python 3.12
 """A dense vector: `array('f')`, float32, shape (dimension,)."""
+
+ID_MAX = 2**64 - 1
 
 Payload = dict[str, Any]
 """JSON attributes of a point."""
@@ -62,6 +66,16 @@ class Page(msgspec.Struct, frozen=True):
 
     points: list[Record]
     next_offset: PointId | None = None
+
+
+def canonical_id(id: PointId, *, at: str = "id") -> PointId:
+    """The id as engines keep it. Raises InvalidInput, naming `at`, for what is no unsigned 64-bit integer and no UUID."""
+    if isinstance(id, int) and not isinstance(id, bool) and 0 <= id <= ID_MAX:
+        return id
+    if isinstance(id, str):
+        with suppress(ValueError):
+            return str(UUID(id))
+    raise InvalidInput(f"{at}: a point id is an unsigned 64-bit integer or a UUID, not {str(id)[:60]!r}", field=at)
 
 
 def dense(values: list[float] | bytes, *, field: str = "vector") -> Dense:

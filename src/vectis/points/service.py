@@ -2,20 +2,17 @@
 
 from collections.abc import Sequence
 from typing import Protocol
-from uuid import UUID
 
 import msgspec
 
 from vectis.domain.collections import Collection
 from vectis.domain.errors import InvalidInput, LimitExceeded, PointNotFound, TooLarge
 from vectis.domain.filters import Filter, check
-from vectis.domain.points import Page, Point, PointId, Record
+from vectis.domain.points import Page, Point, PointId, Record, canonical_id
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.engine import PointReader, PointWriter
 from vectis.domain.queries import Selector
 from vectis.domain.schema import check_vectors
-
-ID_MAX = 2**64 - 1
 
 
 class PointLimits(msgspec.Struct, frozen=True):
@@ -56,7 +53,7 @@ class PointService:
         collection = await self._collection(name)
         self._at_most("ids", len(ids), self._limits.points_max)
         for i, id in enumerate(ids):
-            check_id(id, f"ids[{i}]")
+            canonical_id(id, at=f"ids[{i}]")
         await self._engine.delete(collection.name, ids)
 
     async def delete_matching(self, name: str, filter: Filter) -> None:
@@ -82,7 +79,7 @@ class PointService:
         collection = await self._collection(name)
         self._at_most("ids", len(ids), self._limits.page_max)
         for i, id in enumerate(ids):
-            check_id(id, f"ids[{i}]")
+            canonical_id(id, at=f"ids[{i}]")
         return await self._engine.retrieve(collection.name, ids, with_payload=with_payload, with_vectors=with_vectors)
 
     async def scroll(
@@ -99,7 +96,7 @@ class PointService:
         collection = await self._collection(name)
         self._at_most("limit", limit, self._limits.page_max)
         if offset is not None:
-            check_id(offset, "offset")
+            canonical_id(offset, at="offset")
         if filter is not None:
             check(filter)
         return await self._engine.scroll(
@@ -121,7 +118,7 @@ class PointService:
         return (await self._directory.resolve(name)).collection
 
     def _check(self, point: Point, collection: Collection, at: str) -> None:
-        check_id(point.id, f"{at}.id")
+        canonical_id(point.id, at=f"{at}.id")
         check_vectors(collection.profile.schema, point.vectors, at=f"{at}.vector")
         size = len(msgspec.json.encode(point.payload)) if point.payload else 0
         if size > self._limits.payload_bytes_max:
@@ -136,15 +133,3 @@ class PointService:
             raise LimitExceeded(
                 f"{field}: {given}, the maximum is {maximum}; send it in parts", field=field, maximum=maximum
             )
-
-
-def check_id(id: PointId, at: str) -> None:
-    """Raise InvalidInput unless `id` is an unsigned 64-bit integer or the text of a UUID."""
-    if isinstance(id, int):
-        if not 0 <= id <= ID_MAX:
-            raise InvalidInput(f"{at}: integers are 0 to 2^64 - 1, not {id}", field=at)
-        return
-    try:
-        UUID(id)
-    except ValueError:
-        raise InvalidInput(f"{at}: a point id is an unsigned integer or a UUID, not {id[:40]!r}", field=at) from None

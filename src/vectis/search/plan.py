@@ -24,7 +24,7 @@ _VECTORS_OF: dict[Mode, tuple[str, ...]] = {"hybrid": (DENSE, SPARSE), "dense": 
 
 
 class SearchLimits(msgspec.Struct, frozen=True):
-    """What one request may ask. The batch size and timeout are the guides' (M057)."""
+    """What one request may ask. Counts are requests, limits are results, the timeout is seconds."""
 
     limit_max: int = 1000
     offset_max: int = 10_000

@@ -150,7 +150,7 @@ def test_wishes_that_cannot_be(wishes: Wishes, error: type[Exception], says: str
         tailored(vectors_profile(), wishes)
 
 
-def test_the_defaults_are_those_of_the_guides() -> None:
+def test_the_defaults_are_those_for_documentation() -> None:
     schema = vectors_profile().schema
     assert msgspec.to_builtins(schema.dense["dense"]) == {"size": 768, "distance": "Cosine", "on_disk": False}
     assert schema.sparse["sparse"].full_scan_threshold == 5000

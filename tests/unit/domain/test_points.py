@@ -1,4 +1,4 @@
-"""Dense vectors from numbers and from raw bytes."""
+"""Dense vectors from numbers and from raw bytes, and the ids of points."""
 
 import struct
 from math import inf, nan
@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectis.domain.errors import InvalidVector
-from vectis.domain.points import dense
+from vectis.domain.errors import InvalidInput, InvalidVector
+from vectis.domain.points import PointId, canonical_id, dense
 
 FLOATS = st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=50)
 
@@ -51,3 +51,17 @@ def test_large_finite_values_are_kept(values: list[float]) -> None:
 
 def test_nothing_gives_an_empty_vector() -> None:
     assert len(dense([])) == len(dense(b"")) == 0
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [(0, 0), (2**64 - 1, 2**64 - 1), ("A" * 32, "-".join(("aaaaaaaa", "aaaa", "aaaa", "aaaa", "a" * 12)))],
+)
+def test_point_ids(sent: PointId, kept: PointId) -> None:
+    assert canonical_id(sent) == kept
+
+
+@pytest.mark.parametrize("bad", [-1, 2**64, True, "abc", ""])
+def test_point_ids_that_are_none(bad: PointId) -> None:
+    with pytest.raises(InvalidInput):
+        canonical_id(bad)

@@ -15,7 +15,7 @@ from vectis.domain.errors import InvalidInput, InvalidVector, LimitExceeded, Poi
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import Point, SparseVector, dense
 from vectis.domain.schema import DenseParams, SparseParams
-from vectis.points.service import PointLimits, PointService, check_id
+from vectis.points.service import PointLimits, PointService
 
 
 @pytest.fixture
@@ -77,8 +77,3 @@ async def test_an_empty_filter_deletes_nothing(points: PointService) -> None:
     with pytest.raises(InvalidInput, match="every point"):
         await points.delete_matching("c", Filter())
     assert await points.count("c", None) == 1
-
-
-@pytest.mark.parametrize("id", [0, 2**64 - 1, "8e0c0c0e-6a52-4b8e-9d3b-0a8f3f8f6a11"])
-def test_ids_that_are_allowed(id: int | str) -> None:
-    check_id(id, "id")

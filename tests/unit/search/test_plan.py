@@ -33,7 +33,7 @@ def text(**given: object) -> TextSearch:
     return msgspec.structs.replace(TextSearch(name="docs", query="words"), **given)
 
 
-def test_hybrid_asks_both_prefetches_with_the_defaults_of_the_guides() -> None:
+def test_hybrid_asks_both_prefetches_with_the_defaults_for_documentation() -> None:
     request = text(group=False)
     query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
     by_name = {nearest.using: nearest for nearest in query.prefetches}

@@ -19,7 +19,6 @@ from vectis.adapters.edge.translate import (
     engine_vector,
     index_kinds,
     index_operation,
-    point_id,
     raw_vectors,
     search_threads,
     shard_config,
@@ -27,7 +26,7 @@ from vectis.adapters.edge.translate import (
 from vectis.adapters.edge.wire import FlatRecords, WirePoint, unraw_all
 from vectis.domain.errors import CollectionNotFound, LimitExceeded
 from vectis.domain.filters import Filter
-from vectis.domain.points import PointId
+from vectis.domain.points import PointId, canonical_id
 from vectis.domain.queries import Selector
 from vectis.domain.schema import CollectionSchema, CollectionState, PayloadIndexKind, check_vectors
 
@@ -87,7 +86,7 @@ class LiveCollection:
 
     async def upsert(self, points: Sequence[WirePoint]) -> None:
         """Write points in order; what is wrong with any is said before the first is written."""
-        ids = [point_id(point.id) for point in points]
+        ids = [canonical_id(point.id) for point in points]
         for i, point in enumerate(points):
             check_vectors(self.schema, unraw_all(point.vectors), at=f"points[{i}].vectors")
         async with self.no_writes():
@@ -103,7 +102,7 @@ class LiveCollection:
 
     async def delete(self, ids: Sequence[PointId]) -> None:
         """Remove points by id."""
-        known = [point_id(i) for i in ids]
+        known = [canonical_id(i) for i in ids]
         async with self.no_writes():
             for at in range(0, len(known), SLICE_POINTS):
                 self._delete_slice(known[at : at + SLICE_POINTS])
@@ -229,7 +228,7 @@ class LiveCollection:
 
     def retrieve(self, ids: Sequence[PointId], with_payload: Selector, with_vectors: Selector) -> FlatRecords:
         """The records that exist, in the order of `ids`."""
-        known = [point_id(i) for i in ids]
+        known = [canonical_id(i) for i in ids]
         records = self.shard.retrieve(list(dict.fromkeys(known)), with_payload, with_vectors)
         by_id = {_plain(r.id): r for r in records}
         return _flat([by_id[i] for i in known if i in by_id], with_payload, with_vectors)
@@ -242,7 +241,7 @@ class LiveCollection:
             raise LimitExceeded(f"limit {limit}: a page has 1 to {SCROLL_MAX} points", maximum=SCROLL_MAX)
         records, following = self.shard.scroll(
             qe.ScrollRequest(
-                offset=None if offset is None else point_id(offset),
+                offset=None if offset is None else canonical_id(offset),
                 limit=limit,
                 filter=None if filter is None else engine_filter(filter),
                 with_payload=with_payload,

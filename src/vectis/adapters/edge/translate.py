@@ -5,7 +5,6 @@ from array import array
 from collections.abc import Iterable, Sequence
 from os import cpu_count
 from typing import Any, cast
-from uuid import UUID
 
 import msgspec
 import qdrant_edge as qe
@@ -13,11 +12,9 @@ import qdrant_edge as qe
 from vectis.adapters.edge.wire import Leg, Outline, Parts
 from vectis.domain import filters
 from vectis.domain.errors import EmptyQuery, InvalidFilter, InvalidInput, InvalidVector, WrongDimension
-from vectis.domain.points import PointId
+from vectis.domain.points import canonical_id
 from vectis.domain.queries import Rrf, SearchParams
 from vectis.domain.schema import CollectionSchema, Distance, PayloadIndexKind
-
-ID_MAX = (1 << 64) - 1
 
 _DISTANCES = {
     Distance.COSINE: qe.Distance.Cosine,
@@ -97,18 +94,6 @@ def index_kinds(info: "qe.ShardInfo") -> dict[str, PayloadIndexKind]:
     """The payload indexes that a shard has."""
     kinds = {str(engine): kind for kind, engine in _INDEX_TYPES.items()}
     return {key: kinds[str(index.data_type)] for key, index in sorted(info.payload_schema.items())}
-
-
-def point_id(value: PointId) -> PointId:
-    """The id in the form in which the engine gives it back. InvalidInput when it is neither kind."""
-    if isinstance(value, str):
-        try:
-            return str(UUID(value))
-        except ValueError:
-            pass
-    elif not isinstance(value, bool) and 0 <= value <= ID_MAX:
-        return value
-    raise InvalidInput(f"point id {str(value)[:60]!r}: use an unsigned 64-bit integer or a UUID", id=str(value)[:60])
 
 
 def engine_vector(parts: Parts) -> Any:
@@ -257,7 +242,7 @@ def _condition(c: filters.Condition) -> Any:
     if c.is_null is not None:
         return qe.IsNullCondition(c.is_null.key)
     if c.has_id is not None:
-        return qe.HasIdCondition({point_id(i) for i in c.has_id})
+        return qe.HasIdCondition({canonical_id(i) for i in c.has_id})
     if c.nested is not None:
         return qe.NestedCondition(c.nested.key, engine_filter(c.nested.filter))
     return engine_filter(c)

@@ -2,19 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NoReturn
-from uuid import UUID
 
 from vectis.adapters.memory import scoring
 from vectis.adapters.memory.collection import PointSet
 from vectis.domain.errors import CollectionExists, CollectionNotFound, InvalidInput, Unsupported
 from vectis.domain.filters import Filter
-from vectis.domain.points import Page, Point, PointId, Record, ScoredPoint
+from vectis.domain.points import Page, Point, PointId, Record, ScoredPoint, canonical_id
 from vectis.domain.ports.engine import EngineFeatures
 from vectis.domain.queries import EngineQuery, Rrf, Selector
 from vectis.domain.schema import CollectionSchema, CollectionState, PayloadIndexKind
-
-_ID_MAX = 2**64 - 1
 
 
 class MemoryEngine:
@@ -79,13 +75,13 @@ class MemoryEngine:
         """See PointWriter."""
         held = self._resolve(name)
         for point in points:
-            held.put(Point(_canonical(point.id), point.vectors, point.payload))
+            held.put(Point(canonical_id(point.id), point.vectors, point.payload))
 
     async def delete(self, name: str, ids: Sequence[PointId]) -> None:
         """See PointWriter."""
         held = self._resolve(name)
         for point_id in ids:
-            held.remove(_canonical(point_id))
+            held.remove(canonical_id(point_id))
 
     async def delete_matching(self, name: str, filter: Filter) -> None:
         """See PointWriter."""
@@ -113,7 +109,7 @@ class MemoryEngine:
         held = self._resolve(name)
         return [
             Record(i, held.payload(i, with_payload), held.vectors(i, with_vectors))
-            for i in map(_canonical, ids)
+            for i in map(canonical_id, ids)
             if i in held
         ]
 
@@ -131,7 +127,7 @@ class MemoryEngine:
         held = self._resolve(name)
         ids = held.matching(filter)
         if offset is not None:
-            first = scoring.id_order(_canonical(offset))
+            first = scoring.id_order(canonical_id(offset))
             ids = [i for i in ids if scoring.id_order(i) >= first]
         records = [Record(i, held.payload(i, with_payload), held.vectors(i, with_vectors)) for i in ids[:limit]]
         return Page(records, ids[limit] if len(ids) > limit else None)
@@ -170,19 +166,6 @@ def _ranked(held: PointSet, query: EngineQuery) -> scoring.Ranked:
     else:
         fused = scoring.dbsf(lists)
     return [entry for entry in fused if query.score_threshold is None or entry[1] >= query.score_threshold]
-
-
-def _canonical(point_id: PointId) -> PointId:
-    if isinstance(point_id, int) and 0 <= point_id <= _ID_MAX:
-        return point_id
-    try:
-        return str(UUID(point_id)) if isinstance(point_id, str) else _refuse_id(point_id)
-    except ValueError:
-        return _refuse_id(point_id)
-
-
-def _refuse_id(point_id: PointId) -> NoReturn:
-    raise InvalidInput(f"point id {point_id!r} is neither an unsigned 64-bit integer nor a UUID")
 
 
 def _not_found(name: str) -> CollectionNotFound:

@@ -4,22 +4,19 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from math import ceil
 from pathlib import Path
-from typing import NoReturn
-from uuid import UUID
 
 from qdrant_client import AsyncQdrantClient, models
 
 from vectis.adapters.qdrant.answers import to_id, to_record, to_scored, to_state
 from vectis.adapters.qdrant.errors import translated
 from vectis.adapters.qdrant.requests import to_filter, to_point, to_request, to_settings
-from vectis.domain.errors import CollectionExists, EngineUnavailable, InvalidInput, Unsupported, VectisError
+from vectis.domain.errors import CollectionExists, EngineUnavailable, Unsupported, VectisError
 from vectis.domain.filters import Filter
-from vectis.domain.points import Page, Point, PointId, Record, ScoredPoint
+from vectis.domain.points import Page, Point, PointId, Record, ScoredPoint, canonical_id
 from vectis.domain.ports.engine import EngineFeatures
 from vectis.domain.queries import EngineQuery, Selector
 from vectis.domain.schema import CollectionSchema, CollectionState, PayloadIndexKind
 
-_ID_MAX = 2**64 - 1
 _POLL_FIRST_S = 0.05
 _POLL_LAST_S = 1.0
 
@@ -201,7 +198,7 @@ class QdrantEngine:
                 name,
                 scroll_filter=to_filter(filter) if filter is not None else None,
                 limit=limit,
-                offset=None if offset is None else _canonical(offset),
+                offset=None if offset is None else canonical_id(offset),
                 with_payload=with_payload,
                 with_vectors=with_vectors,
             )
@@ -267,20 +264,7 @@ def _connect(url: str, api_key: str | None, timeout_s: float, *, prefer_grpc: bo
 
 def _checked(ids: Iterable[PointId]) -> list[PointId]:
     """The ids in their canonical form. InvalidInput for one that no engine takes."""
-    return [_canonical(point_id) for point_id in ids]
-
-
-def _canonical(point_id: PointId) -> PointId:
-    if isinstance(point_id, int) and 0 <= point_id <= _ID_MAX:
-        return point_id
-    try:
-        return str(UUID(point_id)) if isinstance(point_id, str) else _refuse_id(point_id)
-    except ValueError:
-        return _refuse_id(point_id)
-
-
-def _refuse_id(point_id: PointId) -> NoReturn:
-    raise InvalidInput(f"point id {point_id!r} is neither an unsigned 64-bit integer nor a UUID")
+    return [canonical_id(point_id) for point_id in ids]
 
 
 def _no_snapshots(name: str) -> Unsupported:

@@ -8,10 +8,9 @@ import qdrant_edge as qe
 
 from vectis.adapters.edge import wire
 from vectis.adapters.edge.refusals import meaning
-from vectis.adapters.edge.translate import Plan, engine_filter, point_id, shard_config
+from vectis.adapters.edge.translate import Plan, engine_filter, shard_config
 from vectis.domain.errors import EmptyQuery, InvalidFilter, InvalidInput, InvalidVector, VectisError, WrongDimension
 from vectis.domain.filters import Condition, Filter, GeoPoint, GeoRadius, Match, Range
-from vectis.domain.points import PointId
 from vectis.domain.queries import EngineQuery, Nearest, Rrf
 from vectis.domain.schema import CollectionSchema, DenseParams, Distance, SparseParams
 
@@ -38,20 +37,6 @@ def shard(tmp_path: Path) -> qe.EdgeShard:
 def test_filters_that_only_the_engine_finds_wrong(condition: Condition) -> None:
     with pytest.raises(InvalidFilter):
         engine_filter(Filter(must=[condition]))
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [(0, 0), (2**64 - 1, 2**64 - 1), ("A" * 32, "-".join(("aaaaaaaa", "aaaa", "aaaa", "aaaa", "a" * 12)))],
-)
-def test_point_ids(given: PointId, kept: PointId) -> None:
-    assert point_id(given) == kept
-
-
-@pytest.mark.parametrize("given", [-1, 2**64, True, "abc", ""])
-def test_point_ids_that_are_none(given: PointId) -> None:
-    with pytest.raises(InvalidInput):
-        point_id(given)
 
 
 def plan(query: EngineQuery) -> tuple[Plan, wire.Parts]:
