@@ -2,6 +2,7 @@
 
 import re
 from functools import cache
+from inspect import cleandoc
 from typing import Any
 
 import msgspec
@@ -31,9 +32,16 @@ def document() -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": components},
+        "components": {"schemas": {name: _without_indentation(schema) for name, schema in components.items()}},
     }
     return msgspec.json.encode(content, order="deterministic")
+
+
+def _without_indentation(schema: dict[str, Any]) -> dict[str, Any]:
+    """Docstrings lose their indentation when Python 3.13 compiles them, and here for those before."""
+    if "description" not in schema:
+        return schema
+    return {**schema, "description": cleandoc(schema["description"])}
 
 
 def _types(operation: Operation) -> list[Any]:
