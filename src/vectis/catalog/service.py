@@ -1,6 +1,6 @@
 """The use cases of the catalog: create, list, describe and delete collections; set aliases; index payload keys."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 
 import msgspec
@@ -87,7 +87,7 @@ class CatalogService:
         return Described(
             collection=collection,
             state=await self._admin.describe(collection.name),
-            aliases=tuple(route.alias for route in await self._routes_to(collection.name)),
+            aliases=_aliases_of(collection.name, (await self._store.routes()).routes()),
         )
 
     async def collections(self) -> list[Described]:
@@ -99,19 +99,18 @@ class CatalogService:
                 state = await self._admin.describe(collection.name)
             except CollectionNotFound:
                 continue
-            aliases = tuple(r.alias for r in routes if any(t.collection == collection.name for t in r.targets))
-            found.append(Described(collection=collection, state=state, aliases=aliases))
+            found.append(Described(collection=collection, state=state, aliases=_aliases_of(collection.name, routes)))
         return found
 
     async def delete(self, name: str) -> None:
         """Delete a collection and its documents. Raises CollectionNotFound, or Conflict while an alias leads to it."""
         if await self._store.collection(name) is None:
             raise CollectionNotFound(f"no collection is called {name!r}", name=name)
-        routes = await self._routes_to(name)
-        if routes:
+        aliases = _aliases_of(name, (await self._store.routes()).routes())
+        if aliases:
             raise Conflict(
-                f"alias {routes[0].alias!r} leads to {name}: point it elsewhere or delete it first",
-                name=name, alias=routes[0].alias,
+                f"alias {aliases[0]!r} leads to {name}: point it elsewhere or delete it first",
+                name=name, alias=aliases[0],
             )  # fmt: skip
         await self._store.remove_collection(name)
         self._directory.forget()
@@ -171,6 +170,6 @@ class CatalogService:
         with suppress(CollectionExists):  # reconcile came first
             await self._admin.create(collection.name, collection.profile.schema)
 
-    async def _routes_to(self, collection: str) -> list[Route]:
-        routes = (await self._store.routes()).routes()
-        return [r for r in routes if any(t.collection == collection for t in r.targets)]
+
+def _aliases_of(collection: str, routes: Iterable[Route]) -> tuple[str, ...]:
+    return tuple(route.alias for route in routes if any(target.collection == collection for target in route.targets))

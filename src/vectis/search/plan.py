@@ -36,7 +36,6 @@ class SearchLimits(msgspec.Struct, frozen=True):
 class TextPlan(msgspec.Struct, frozen=True):
     """What a text search needs: the query vectors by name, and how the engine shall use them."""
 
-    collection: str
     settings: SearchSettings
     using: tuple[str, ...]
     limit: int
@@ -62,7 +61,7 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
             collection=collection.name,
         )
     settings = request.overrides.over(collection.profile.search)
-    _check_settings(settings, len(_VECTORS_OF["hybrid"]))
+    _check_settings(settings)
     limit = settings.limit if request.limit is None else request.limit
     _check_window(limit, request.offset, limits)
     if request.filter is not None:
@@ -71,7 +70,6 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     wanted = request.offset + limit
     candidates = min(wanted * GROUP_OVERSAMPLING, max(CANDIDATES_MAX, wanted)) if request.group else wanted
     return TextPlan(
-        collection=collection.name,
         settings=settings,
         using=using,
         limit=limit,
@@ -155,7 +153,7 @@ def _check_window(limit: int, offset: int, limits: SearchLimits) -> None:
         raise InvalidInput("limit: must be 1 or more, and offset 0 or more", field="limit")
 
 
-def _check_settings(settings: SearchSettings, prefetches: int) -> None:
+def _check_settings(settings: SearchSettings) -> None:
     bounds: list[tuple[str, float, float, float]] = [
         ("prefetch_dense", settings.prefetch_dense, 1, PREFETCH_MAX),
         ("prefetch_sparse", settings.prefetch_sparse, 1, PREFETCH_MAX),
@@ -164,7 +162,7 @@ def _check_settings(settings: SearchSettings, prefetches: int) -> None:
     ]
     if isinstance(settings.fusion, Rrf):
         bounds.append(("fusion.k", settings.fusion.k, 1, 10_000))
-        weights = settings.fusion.weights
+        weights, prefetches = settings.fusion.weights, len(_VECTORS_OF["hybrid"])
         if weights is not None and (len(weights) != prefetches or min(weights) <= 0):
             raise InvalidInput(
                 f"settings.fusion.weights: give {prefetches} numbers above 0, dense first, then sparse",

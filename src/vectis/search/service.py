@@ -77,7 +77,8 @@ class SearchService:
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)
         started = self._clock.monotonic()
-        vectors, degraded = await self._query_vectors(request, text_plan, to.collection)
+        words = self._sparse.encode_query(request.query)
+        vectors, degraded = await self._query_vectors(request, text_plan, to.collection, words)
         embed_ms = self._since(started)
         if not vectors:  # only stop words were left
             return _answer(to, [], degraded, {"embed": embed_ms})
@@ -92,21 +93,19 @@ class SearchService:
             )
         else:
             hits = assemble.plain_hits(points)
-        terms = frozenset(self._sparse.encode_query(request.query).indices)
+        terms = frozenset(words.indices)
         finished = [self._finish(hit, terms, explainer) for hit in hits]
         stages = {"embed": embed_ms, "engine": engine_ms, "assemble": self._since(started)}
         return _answer(to, finished, degraded, stages)
 
     async def _query_vectors(
-        self, request: TextSearch, text_plan: plan.TextPlan, collection: Collection
+        self, request: TextSearch, text_plan: plan.TextPlan, collection: Collection, words: SparseVector
     ) -> tuple[dict[str, Dense | SparseVector], tuple[str, ...]]:
         """The vectors that can be made, and what could not. Raises EmbedderUnavailable in dense mode."""
         vectors: dict[str, Dense | SparseVector] = {}
         degraded: tuple[str, ...] = ()
-        if SPARSE in text_plan.using:
-            terms = self._sparse.encode_query(request.query)
-            if terms.indices:
-                vectors[SPARSE] = terms
+        if SPARSE in text_plan.using and words.indices:
+            vectors[SPARSE] = words
         if DENSE in text_plan.using:
             try:
                 vectors[DENSE] = await self._dense_vector(request.query, collection)
