@@ -128,6 +128,13 @@ def test_an_alias_leads_to_its_collection(http: httpx.Client, docs: str) -> None
     assert http.put("/api/v1/aliases/public", json={"collection": "docs"}).status_code == 200
     found = http.post("/api/v1/search", json={"collection": "public", "query": "alias"}).json()
     assert found["collection"] == "docs"
+    extra = {"id": "by-alias.md", "text": "Quokkas smile."}
+    put = http.post("/api/v1/collections/public/documents", params={"wait": "true"}, json={"documents": [extra]})
+    assert put.status_code == 200, put.text
+    assert http.get("/api/v1/collections/public/documents/by-alias.md").json()["current"] is True
+    assert search(http, query="quokkas")["results"][0]["id"] == "by-alias.md"
+    assert http.get("/api/v1/collections/public/documents", params={"limit": 1001}).json()["maximum"] == 1000
+    http.delete("/api/v1/collections/public/documents/by-alias.md", params={"wait": "true"}).raise_for_status()
     refused = http.delete("/api/v1/collections/docs")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     assert http.delete("/api/v1/aliases/public").status_code == 200

@@ -90,6 +90,16 @@ def test_points_are_read_counted_replaced_and_deleted(http: httpx.Client, own: s
     assert http.post(f"{base}/count", json={}).json() == {"count": 20}
 
 
+def test_points_are_written_through_an_alias(http: httpx.Client, own: str) -> None:
+    http.put("/api/v1/aliases/through", json={"collection": own}).raise_for_status()
+    base = "/api/v1/collections/through/points"
+    assert http.put(base, json={"points": [{"id": 500, "vector": [0, 0, 0, 1]}]}).json() == {"upserted": 1}
+    assert http.get(f"/api/v1/collections/{own}/points/500").status_code == 200
+    assert http.post(f"{base}/delete", json={"ids": [500]}).json() == {"deleted": True}
+    assert http.post(f"{base}/count", json={}).json() == {"count": 20}
+    http.delete("/api/v1/aliases/through").raise_for_status()
+
+
 def test_optimize_now_and_as_a_job(http: httpx.Client, own: str) -> None:
     now = http.post(f"/api/v1/collections/{own}/optimize", params={"wait": "true"})
     assert now.status_code == 200

@@ -117,14 +117,14 @@ class CatalogService:
         await self._admin.drop(name)
 
     async def optimize(self, name: str) -> bool:
-        """Build what is unindexed; True when something was built. Raises CollectionNotFound."""
-        return await self._admin.optimize((await self._directory.resolve(name)).collection.name)
+        """Build what is unindexed; True when something was built. Raises CollectionNotFound, Conflict."""
+        return await self._admin.optimize((await self._directory.resolve_one(name)).name)
 
     async def create_index(self, name: str, key: str, kind: PayloadIndexKind) -> None:
-        """Index a payload key. Idempotent. Raises CollectionNotFound, InvalidInput, LimitExceeded."""
+        """Index a payload key. Idempotent. Raises CollectionNotFound, Conflict, InvalidInput, LimitExceeded."""
         if not key.strip() or len(key) > 256:
             raise InvalidInput("key: name a payload key of 1 to 256 characters", field="key")
-        collection = (await self._directory.resolve(name)).collection
+        collection = await self._directory.resolve_one(name)
         state = await self._admin.describe(collection.name)
         if key not in state.payload_indexes and len(state.payload_indexes) >= INDEXES_MAX:
             raise LimitExceeded(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from math import isfinite
-from typing import Any, Protocol, cast
+from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -10,7 +10,6 @@ import msgspec
 from vectis.domain.collections import Collection
 from vectis.domain.documents import Document
 from vectis.domain.errors import (
-    CollectionNotFound,
     DocumentNotFound,
     InvalidInput,
     InvalidName,
@@ -23,7 +22,8 @@ from vectis.domain.errors import (
 from vectis.domain.hashing import content_hash
 from vectis.domain.jobs import Job, JobState
 from vectis.domain.ports.clock import Clock
-from vectis.domain.ports.control import CollectionStore, DocumentPage, DocumentStore, StoredDocument
+from vectis.domain.ports.control import DocumentStore, StoredDocument
+from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.jobs import JobQueue
 from vectis.ingest.parse.outline import TEXT_CHARACTERS_MAX
 from vectis.ingest.pipeline import RESERVED_KEYS, fingerprint, is_current
@@ -37,10 +37,6 @@ PAYLOAD_BYTES_MAX = 64 * 1024
 PAYLOAD_DEPTH_MAX = 32
 DOCUMENTS_MAX = 10_000
 LIST_MAX = 1000
-
-
-class DocumentCollections(CollectionStore, DocumentStore, Protocol):
-    """The parts of the control store that keep documents."""
 
 
 class Refused(msgspec.Struct, frozen=True):
@@ -68,19 +64,35 @@ class Removed(msgspec.Struct, frozen=True):
     removed: int
 
 
-class IngestService:
-    """The documents of a collection."""
+class Standing(msgspec.Struct, frozen=True):
+    """A kept document, and whether it can be found as it was sent and as its collection's profile says."""
 
-    def __init__(self, *, store: DocumentCollections, queue: JobQueue, clock: Clock) -> None:
+    stored: StoredDocument
+    current: bool
+
+
+class StandingPage(msgspec.Struct, frozen=True):
+    """Documents in order of their ids; `next_offset` is the id that the next page begins with."""
+
+    documents: list[Standing]
+    next_offset: str | None
+
+
+class IngestService:
+    """The documents of a collection, which is named by itself or by an alias."""
+
+    def __init__(self, *, store: DocumentStore, directory: Directory, queue: JobQueue, clock: Clock) -> None:
         self._store = store
+        self._directory = directory
         self._queue = queue
         self._clock = clock
 
-    async def accept(self, collection: str, documents: Sequence[Document]) -> Accepted:
+    async def accept(self, name: str, documents: Sequence[Document]) -> Accepted:
         """Keep the good documents and record the job that indexes them, in one transaction; tell the bad ones and why.
 
         Documents that are searchable as sent already are left alone. Of several with one id the last is taken. Raises
-        CollectionNotFound, Unsupported (the collection holds its callers' own vectors), LimitExceeded.
+        CollectionNotFound, Conflict (an alias of several collections), Unsupported (the collection holds its callers' own
+        vectors), LimitExceeded.
         """
         if len(documents) > DOCUMENTS_MAX:
             raise LimitExceeded(
@@ -88,7 +100,7 @@ class IngestService:
                 given=len(documents),
                 maximum=DOCUMENTS_MAX,
             )
-        kept = await self._document_collection(collection)
+        collection = _of_documents(await self._directory.resolve_one(name))
         good: dict[str, Document] = {}
         refused: list[Refused] = []
         for index, document in enumerate(documents):
@@ -98,63 +110,69 @@ class IngestService:
                 refused.append(Refused(index, document.id[:ID_CHARACTERS_MAX], error.message, error.code))
             else:
                 good[document.id] = document
-        stored = {known.document.id: known for known in await self._store.documents(collection, list(good))}
-        pipeline = fingerprint(kept.profile)
+        stored = {known.document.id: known for known in await self._store.documents(collection.name, list(good))}
+        pipeline = fingerprint(collection.profile)
         wanted = [d for d in good.values() if not _is_searchable_as_sent(d, stored.get(d.id), pipeline)]
         job_id = None
         if wanted:
-            job = self._job(collection, [document.id for document in wanted])
-            await self._store.put_documents(collection, wanted, job, self._clock.now())
+            job = self._job(collection.name, [document.id for document in wanted])
+            await self._store.put_documents(collection.name, wanted, job, self._clock.now())
             await self._queue.submit(job)
             job_id = job.id
         return Accepted(job_id, len(wanted), len(good) - len(wanted), refused)
 
-    async def remove(self, collection: str, ids: Sequence[str]) -> Removed:
-        """Mark documents deleted, and record the job that removes their chunks, in one transaction."""
-        await self._document_collection(collection)
-        job = self._job(collection, list(ids))
-        existed = await self._store.mark_deleted(collection, ids, job, self._clock.now())
+    async def remove(self, name: str, ids: Sequence[str]) -> Removed:
+        """Mark documents deleted, and record the job that removes their chunks, in one transaction.
+
+        Raises CollectionNotFound, Conflict, Unsupported.
+        """
+        collection = _of_documents(await self._directory.resolve_one(name))
+        job = self._job(collection.name, list(ids))
+        existed = await self._store.mark_deleted(collection.name, ids, job, self._clock.now())
         if not existed:
             return Removed(None, 0)
         await self._queue.submit(job)
         return Removed(job.id, existed)
 
-    async def get(self, collection: str, id: str) -> StoredDocument:
-        """One document and where its indexing stands. CollectionNotFound, DocumentNotFound."""
-        await self._document_collection(collection)
-        for stored in await self._store.documents(collection, [id]):
+    async def get(self, name: str, id: str) -> Standing:
+        """One document and where its indexing stands. CollectionNotFound, Unsupported, DocumentNotFound."""
+        collection = _of_documents((await self._directory.resolve(name)).collection)
+        for stored in await self._store.documents(collection.name, [id]):
             if not stored.deleted:
-                return stored
-        raise DocumentNotFound(f"collection {collection!r} holds no document {id[:ID_CHARACTERS_MAX]!r}", id=id[:200])
+                return Standing(stored, is_current(stored, fingerprint(collection.profile)))
+        raise DocumentNotFound(
+            f"collection {collection.name!r} holds no document {id[:ID_CHARACTERS_MAX]!r}", id=id[:200]
+        )
 
     async def list(
-        self, collection: str, *, limit: int = 100, offset: str | None = None, source: str | None = None
-    ) -> DocumentPage:
-        """Documents by id, optionally of one source. CollectionNotFound; LimitExceeded beyond 1000."""
+        self, name: str, *, limit: int = 100, offset: str | None = None, source: str | None = None
+    ) -> StandingPage:
+        """Documents by id, optionally of one source. CollectionNotFound, Unsupported; LimitExceeded beyond 1000."""
         if not 1 <= limit <= LIST_MAX:
-            raise LimitExceeded(f"limit is {limit}; it may be 1 to {LIST_MAX}", given=limit, maximum=LIST_MAX)
-        await self._document_collection(collection)
-        return await self._store.list_documents(collection, limit=limit, offset=offset, source=source)
-
-    async def pipeline(self, collection: str) -> str:
-        """The fingerprint that documents of this collection have when they are searchable as their profile says."""
-        return fingerprint((await self._document_collection(collection)).profile)
-
-    async def _document_collection(self, name: str) -> Collection:
-        kept = await self._store.collection(name)
-        if kept is None:
-            raise CollectionNotFound(f"there is no collection {name[:140]!r}; create it first", name=name[:140])
-        if kept.profile.embedding is None:
-            raise Unsupported(
-                f"collection {name!r} holds its callers' own vectors and takes no documents; send points, "
-                "or create a collection from a document profile",
-                name=name,
+            raise LimitExceeded(
+                f"limit: {limit} documents in one page, it may be 1 to {LIST_MAX}", field="limit", maximum=LIST_MAX
             )
-        return kept
+        collection = _of_documents((await self._directory.resolve(name)).collection)
+        page = await self._store.list_documents(collection.name, limit=limit, offset=offset, source=source)
+        pipeline = fingerprint(collection.profile)
+        return StandingPage(
+            [Standing(stored, is_current(stored, pipeline)) for stored in page.documents], page.next_offset
+        )
 
     def _job(self, collection: str, ids: Sequence[str]) -> Job:
         payload = {"collection": collection, "ids": list(ids)}
         return Job(str(uuid4()), INGEST, JobState.PENDING, payload, created_at=self._clock.now())
+
+
+def _of_documents(collection: Collection) -> Collection:
+    """`collection` itself. Unsupported when it takes no documents."""
+    if collection.profile.embedding is None:
+        raise Unsupported(
+            f"collection {collection.name!r} holds its callers' own vectors and takes no documents; send points, "
+            "or create a collection from a document profile",
+            name=collection.name,
+        )
+    return collection
 
 
 def check_document(document: Document) -> None:

@@ -28,7 +28,7 @@ class ReadsAndWrites(PointReader, PointWriter, Protocol):
 
 
 class PointService:
-    """Nothing is written unless every point of the request fits."""
+    """Reads and writes go to a collection or an alias; nothing is written unless every point of the request fits."""
 
     def __init__(self, *, directory: Directory, engine: ReadsAndWrites, limits: PointLimits) -> None:
         self._directory = directory
@@ -38,9 +38,10 @@ class PointService:
     async def upsert(self, name: str, points: Sequence[Point]) -> int:
         """Insert or replace points; on return they survive a kill.
 
-        Raises CollectionNotFound, InvalidInput, InvalidVector, WrongDimension, LimitExceeded, TooLarge; then nothing changed.
+        Raises CollectionNotFound, Conflict, InvalidInput, InvalidVector, WrongDimension, LimitExceeded, TooLarge; then nothing
+        changed.
         """
-        collection = await self._collection(name)
+        collection = await self._directory.resolve_one(name)
         self._at_most("points", len(points), self._limits.points_max)
         for i, point in enumerate(points):
             self._check(point, collection, f"points[{i}]")
@@ -49,8 +50,8 @@ class PointService:
         return len(points)
 
     async def delete(self, name: str, ids: Sequence[PointId]) -> None:
-        """Remove points by id; absent ones are no error."""
-        collection = await self._collection(name)
+        """Remove points by id; absent ones are no error. Raises as upsert."""
+        collection = await self._directory.resolve_one(name)
         self._at_most("ids", len(ids), self._limits.points_max)
         for i, id in enumerate(ids):
             canonical_id(id, at=f"ids[{i}]")
@@ -63,7 +64,7 @@ class PointService:
             raise InvalidInput(
                 "filter: an empty filter matches every point; delete the collection instead", field="filter"
             )
-        await self._engine.delete_matching((await self._collection(name)).name, filter)
+        await self._engine.delete_matching((await self._directory.resolve_one(name)).name, filter)
 
     async def get(self, name: str, id: PointId) -> Record:
         """One point with payload and vectors. Raises PointNotFound."""

@@ -89,7 +89,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
         yield Services(
             catalog=parts.catalog,
             points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
-            ingest=IngestService(store=parts.store, queue=queue, clock=parts.clock),
+            ingest=IngestService(store=parts.store, directory=parts.directory, queue=queue, clock=parts.clock),
             search=SearchService(
                 directory=parts.directory,
                 reader=parts.engine,

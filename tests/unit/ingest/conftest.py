@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.engine import MemoryEngine
@@ -97,7 +98,9 @@ class World:
 
     def build(self, wrap: Callable[[Any], Any]) -> None:
         queue, clock = wrap(self.queue), self.clock
-        self.service = IngestService(store=wrap(self.store), queue=queue, clock=clock)
+        self.service = IngestService(
+            store=wrap(self.store), directory=CachedDirectory(self.store, clock), queue=queue, clock=clock
+        )
         self.indexer = Indexer(
             store=wrap(self.store),
             points=wrap(self.engine),

@@ -41,7 +41,7 @@ async def test_a_document_becomes_points_with_payload(world: Any) -> None:
         "ordinal": 1, "source": "docs", "url": "https://example.org/b", "language": "python",
         "last_updated": "2024-05-06T00:00:00Z", "team": "core", "content_hash": payloads[1]["content_hash"],
     }  # fmt: skip
-    stored = await world.service.get("docs", "a/b.md")
+    stored = (await world.service.get("docs", "a/b.md")).stored
     assert (stored.indexed_revision, stored.chunks, stored.error) == (stored.revision, 2, None)
     assert "Install > Linux. x0" in " ".join(world.embedder.embedded)
 
@@ -91,7 +91,7 @@ async def test_equal_paragraphs_are_separate_points(world: Any) -> None:
 async def test_an_unreadable_document_is_reported_and_the_others_are_indexed(world: Any) -> None:
     counts = await world.ingest(Document(id="deep", text=">" * 10_000 + "x"), FIRST)
     assert (counts["failed"], counts["documents"]) == (1, 2)
-    assert "nested deeper" in (await world.service.get("docs", "deep")).error
+    assert "nested deeper" in (await world.service.get("docs", "deep")).stored.error
     assert {payload["document_id"] for payload, _ in (await world.points()).values()} == {"guide"}
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from vectis.domain.documents import Document
-from vectis.domain.errors import CollectionNotFound, DocumentNotFound, LimitExceeded, Unsupported
+from vectis.domain.errors import CollectionNotFound, Conflict, DocumentNotFound, LimitExceeded, Unsupported
+from vectis.domain.routes import Target
 from vectis.ingest.parse.outline import TEXT_CHARACTERS_MAX
 from vectis.ingest.service import DOCUMENTS_MAX
 
@@ -77,4 +78,25 @@ async def test_a_collection_of_callers_vectors_takes_no_documents(new_world: Cal
 async def test_documents_are_listed_by_source(world: Any) -> None:
     await world.ingest(Document(id="a", text="x", source="s"), Document(id="b", text="y", source="t"))
     page = await world.service.list("docs", source="t")
-    assert [stored.document.id for stored in page.documents] == ["b"]
+    assert [kept.stored.document.id for kept in page.documents] == ["b"]
+
+
+async def test_documents_are_put_to_an_alias_as_to_its_collection(world: Any) -> None:
+    await world.store.set_route("public", [Target("docs")])
+    accepted = await world.service.accept("public", [Document(id="a", text="x"), Document(id="b", text="y")])
+    await world.run(world.queue.jobs[-1])
+    assert world.queue.jobs[-1].payload["collection"] == "docs"
+    assert (await world.service.get("public", "a")).current
+    assert (await world.service.accept("docs", [Document(id="a", text="x")])).unchanged == 1
+    assert (await world.service.remove("public", ["a"])).removed == 1
+    page = await world.service.list("public")
+    assert (accepted.accepted, [kept.stored.document.id for kept in page.documents]) == (2, ["b"])
+
+
+async def test_documents_for_an_alias_of_several_collections_are_refused(world: Any) -> None:
+    await world.store.set_route("public", [Target("docs", weight_percent=50.0), Target("docs", "b", 50.0)])
+    with pytest.raises(Conflict, match="name one of them"):
+        await world.service.accept("public", [Document(id="a", text="x")])
+    with pytest.raises(Conflict):
+        await world.service.remove("public", ["a"])
+    assert world.queue.jobs == []

@@ -6,7 +6,7 @@ A change made by another process is seen after `max_age_s` and the time of one r
 import asyncio
 
 from vectis.domain.collections import Collection
-from vectis.domain.errors import CollectionNotFound
+from vectis.domain.errors import CollectionNotFound, Conflict
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import CollectionStore
 from vectis.domain.ports.directory import Resolved
@@ -42,6 +42,18 @@ class CachedDirectory:
                 f"no collection or alias is called {name[:140]!r}; GET /api/v1/collections lists them", name=name[:140]
             )
         return found
+
+    async def resolve_one(self, name: str) -> Collection:
+        collection = (await self.resolve(name)).collection
+        route = self._routes.get(name)
+        if route is not None and len(route.targets) > 1:
+            targets = ", ".join(target.collection for target in route.targets)
+            raise Conflict(
+                f"alias {name!r} leads to several collections ({targets}), so what to change is not clear: "
+                "name one of them",
+                alias=name,
+            )
+        return collection
 
     def forget(self) -> None:
         self._forgotten = True

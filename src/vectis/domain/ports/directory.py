@@ -21,6 +21,10 @@ class Directory(Protocol):
         """The collection for this name and routing key. CollectionNotFound when neither alias nor collection."""
         ...
 
+    async def resolve_one(self, name: str) -> Collection:
+        """The one collection that a change under this name is for. CollectionNotFound; Conflict when an alias has several."""
+        ...
+
     def forget(self) -> None:
         """Read the store again before the next answer: called after each own change."""
         ...

@@ -11,7 +11,7 @@ from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.catalog.profiles import vectors_profile
 from vectis.domain.collections import Collection
-from vectis.domain.errors import CollectionNotFound, StoreUnavailable
+from vectis.domain.errors import CollectionNotFound, Conflict, StoreUnavailable
 from vectis.domain.routes import Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -97,3 +97,16 @@ async def test_an_unknown_name_is_looked_up_before_it_is_refused(store: SqlStore
     assert (await directory.resolve("fresh")).collection.name == "fresh"
     with pytest.raises(CollectionNotFound, match="nowhere"):
         await directory.resolve("nowhere")
+
+
+async def test_a_change_goes_to_the_one_collection_behind_a_name_and_never_to_one_of_several(store: SqlStore) -> None:
+    directory = CachedDirectory(store, ManualClock(NOW))
+    await store.set_route("public", [Target("a")])
+    assert [(await directory.resolve_one(name)).name for name in ("a", "public")] == ["a", "a"]
+    await store.set_route("public", [Target("a", weight_percent=60.0), Target("b", "candidate", 40.0)])
+    directory.forget()
+    with pytest.raises(Conflict, match="a, b"):
+        await directory.resolve_one("public")
+    assert (await directory.resolve("public")).collection.name in ("a", "b")
+    with pytest.raises(CollectionNotFound):
+        await directory.resolve_one("nowhere")

@@ -3,7 +3,6 @@
 from vectis.domain.jobs import JobState
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.operation import Call, Reply
-from vectis.ingest.pipeline import is_current
 
 WAIT_MAX_S = 600.0
 """How long `wait=true` waits before it answers 504; the job goes on."""
@@ -31,23 +30,22 @@ async def put(call: Call) -> answers.DocumentsAccepted | Reply:
 
 async def list_page(call: Call) -> answers.DocumentList:
     """A page of documents in id order."""
-    pipeline = await call.services.ingest.pipeline(call.path["collection"])
     page = await call.services.ingest.list(
-        call.path["collection"], limit=min(call.query.limit, 1000), offset=call.query.offset, source=call.query.source
+        call.path["collection"], limit=call.query.limit, offset=call.query.offset, source=call.query.source
     )
     return answers.DocumentList(
         documents=[
             answers.DocumentLine(
-                id=stored.document.id,
-                title=stored.document.title,
-                source=stored.document.source,
-                content_hash=stored.content_hash,
-                current=is_current(stored, pipeline),
-                chunks=stored.chunks,
-                updated_at=stored.updated_at,
-                error=stored.error,
+                id=kept.stored.document.id,
+                title=kept.stored.document.title,
+                source=kept.stored.document.source,
+                content_hash=kept.stored.content_hash,
+                current=kept.current,
+                chunks=kept.stored.chunks,
+                updated_at=kept.stored.updated_at,
+                error=kept.stored.error,
             )
-            for stored in page.documents
+            for kept in page.documents
         ],
         next_offset=page.next_offset,
     )
@@ -55,12 +53,12 @@ async def list_page(call: Call) -> answers.DocumentList:
 
 async def get(call: Call) -> answers.DocumentView:
     """One document as it was sent, and where its indexing stands."""
-    pipeline = await call.services.ingest.pipeline(call.path["collection"])
-    stored = await call.services.ingest.get(call.path["collection"], call.path["id"])
+    kept = await call.services.ingest.get(call.path["collection"], call.path["id"])
+    stored = kept.stored
     return answers.DocumentView(
         document=stored.document,
         content_hash=stored.content_hash,
-        current=is_current(stored, pipeline),
+        current=kept.current,
         chunks=stored.chunks,
         updated_at=stored.updated_at,
         error=stored.error,
