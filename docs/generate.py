@@ -5,7 +5,7 @@ A page is one function that gives Markdown, and its entry in PAGES.
 
 import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,9 +21,11 @@ from vectis.entrypoints.cli.main import COMMANDS, load
 from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.problems import STATUS
 from vectis.entrypoints.rest.routes import OPERATIONS
+from vectis.runtime.secret import Secret, SecretUrl
 from vectis.runtime.settings import ALIASES, Settings
 
 NO_STATS = {"collections": {}, "failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
+SHOWN_TYPES = {Secret: "secret", SecretUrl: "secret URL"}
 FOLDER = Path(__file__).parent / "reference"
 
 
@@ -51,7 +53,9 @@ def error_page() -> str:
 
 def settings_page() -> str:
     """Every setting with its key and default."""
-    aliases = {place: key for key, place in ALIASES.items()}
+    aliases: dict[tuple[str, str], list[str]] = {}
+    for key, place in ALIASES.items():
+        aliases.setdefault(place, []).append(f"`{key}`")
     parts: list[str] = []
     for section in msgspec.structs.fields(Settings):
         owner = section.name
@@ -59,9 +63,9 @@ def settings_page() -> str:
             (
                 f"`{owner}.{field.name}`",
                 f"`VECTIS_{owner}__{field.name}`".upper(),
-                f"`{aliases[owner, field.name]}`" if (owner, field.name) in aliases else "",
+                ", ".join(aliases.get((owner, field.name), ())),
                 type_name(field.type),
-                f"`{field.default}`" if field.default != "" else "empty",
+                f"`{field.default}`" if str(field.default) else "empty",
             )
             for field in msgspec.structs.fields(section.type)
         ]
@@ -69,8 +73,8 @@ def settings_page() -> str:
         parts.append(table(("setting", "environment", "also understood", "type", "default"), rows) + "\n\n")
     return page(
         "Settings",
-        "Read from the file given as `--config` (TOML, one section per owner), then from the environment, then from the "
-        "command line; the later weighs more. An unknown key is an error.",
+        "Where values come from and how they are changed: [configuration](../configuration.md). A key of the environment may "
+        "end with `_FILE` or `_COMMAND`: the value then stands in that file, or is what that command prints.",
         "".join(parts).rstrip("\n"),
     )
 
@@ -91,8 +95,7 @@ def command_page() -> str:
     for name, (module, summary) in COMMANDS.items():
         parts += [f"## vectis {name}", "", summary, ""]
         command: Any = load(module)
-        for title, one in sorted(getattr(command, "commands", {"": command}).items()):
-            usage = f"vectis {name} {title}".strip()
+        for usage, one in leaves(f"vectis {name}", command):
             context = typer.Context(one, info_name=usage)
             parts += [f"`{' '.join(one.get_usage(context).split()).removeprefix('Usage: ')}`", ""]
             records = [record for p in one.get_params(context) if (record := p.get_help_record(context)) is not None]
@@ -100,6 +103,15 @@ def command_page() -> str:
                 [table(("option", "means"), [(f"`{flag}`", means) for flag, means in records]), ""] if records else []
             )
     return page("Commands", "Each command explains itself with `--help`.", "\n".join(parts).strip("\n"))
+
+
+def leaves(usage: str, command: Any) -> Iterator[tuple[str, Any]]:
+    """Each command at or below one, with the words that call it."""
+    below = getattr(command, "commands", None)
+    if below is None:
+        yield usage, command
+    for title, one in sorted((below or {}).items()):
+        yield from leaves(f"{usage} {title}", one)
 
 
 def openapi_page() -> str:
@@ -158,7 +170,9 @@ def first_line(documented: type) -> str:
 def type_name(annotation: Any) -> str:
     """How a setting's type is shown to people."""
     choices = get_args(annotation)
-    return ", ".join(f"`{choice or 'empty'}`" for choice in choices) if choices else annotation.__name__
+    if choices:
+        return ", ".join(f"`{choice or 'empty'}`" for choice in choices)
+    return SHOWN_TYPES.get(annotation, annotation.__name__)
 
 
 if __name__ == "__main__":

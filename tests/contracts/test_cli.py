@@ -31,8 +31,13 @@ def test_help_is_as_committed() -> None:
 def _commands() -> Iterator[tuple[str, ...]]:
     yield ()
     for name, (module, _) in COMMANDS.items():
-        yield (name,)
-        yield from ((name, each) for each in getattr(load(module), "commands", {}))
+        yield from _below((name,), load(module))
+
+
+def _below(words: tuple[str, ...], command: object) -> Iterator[tuple[str, ...]]:
+    yield words
+    for each, below in getattr(command, "commands", {}).items():
+        yield from _below((*words, each), below)
 
 
 def _help(*words: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 HAS_ANOTHER_MEANING = {
+    "environment": "environment variables; what a server runs in",
     "index": "payload index, HNSW index",
     "node": "a node of a parsed document or of the ONNX graph",
     "process": "an operating-system process",

@@ -13,6 +13,9 @@ import msgspec
 from vectis.runtime.lifeline import FD_KEY, Lifeline
 
 TAIL_LINES = 20
+HANDED_KEY = "HANDED_FD"
+"""Tells a child which descriptor to read what it is handed from. Not a setting: it has no meaning to people."""
+
 LINE_BYTES_MAX = 1 << 20
 POLL_S = 0.02
 DRAIN_S = 1.0
@@ -31,12 +34,15 @@ class ReadySocket(msgspec.Struct, frozen=True):
 
 
 class ProcessSpec(msgspec.Struct, frozen=True):
-    """What to start and how to know that it serves. `env` is added to the supervisor's own; `pass_fds` are inherited."""
+    """What to start and how to know that it serves. `pass_fds` are inherited.
+
+    `handed` reaches it through a pipe that it finds by HANDED_KEY: unlike its environment, nobody can read that afterwards.
+    """
 
     name: str
     argv: tuple[str, ...]
     ready: ReadyLine | ReadySocket
-    env: dict[str, str] = {}
+    handed: bytes = b""
     pass_fds: tuple[int, ...] = ()
     ready_timeout_s: float = 60.0
     stop_timeout_s: float = 10.0
@@ -110,23 +116,32 @@ class Child:
     async def _spawn(self) -> Process:
         """Its output comes through a pipe of our own, since asyncio's `wait` waits for whoever else holds a pipe of its own."""
         read_fd, write_fd = os.pipe()
+        handed_fd, handing_fd = os.pipe()
         try:
             reader = asyncio.StreamReader()
             transport, _ = await asyncio.get_running_loop().connect_read_pipe(
                 lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(read_fd, "rb")
             )
             self._output = asyncio.create_task(self._pass_on(reader, transport))
+            await self._hand(handing_fd)
             return await asyncio.create_subprocess_exec(
                 *self.spec.argv,
                 stdin=self._lifeline.read_fd,
                 stdout=write_fd,
                 stderr=STDOUT,
-                env={**os.environ, **self.spec.env, FD_KEY: "0"},
-                pass_fds=self.spec.pass_fds,
+                env={**os.environ, FD_KEY: "0", HANDED_KEY: str(handed_fd)},
+                pass_fds=(*self.spec.pass_fds, handed_fd),
                 start_new_session=True,  # a terminal's Ctrl-C reaches the supervisor alone, which ends children in order
             )
         finally:
             os.close(write_fd)
+            os.close(handed_fd)
+
+    async def _hand(self, fd: int) -> None:
+        """Write what it is handed as fast as it reads, however little a pipe takes at once."""
+        transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.BaseProtocol, os.fdopen(fd, "wb"))
+        transport.write(self.spec.handed)
+        transport.close()
 
     async def _becomes_ready(self, process: Process) -> bool:
         ready, ended = asyncio.create_task(self._ready()), asyncio.create_task(process.wait())

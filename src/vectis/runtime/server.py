@@ -13,6 +13,7 @@ import msgspec
 import structlog
 
 from vectis.domain.errors import InvalidSetting
+from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.data_folder import hold
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec
@@ -26,18 +27,21 @@ BACKLOG = 2048
 log = structlog.stdlib.get_logger("vectis.server")
 
 
-def serve(settings: Settings) -> int:
+def serve(configuration: Configuration) -> int:
     """Run a server until SIGTERM or SIGINT; the exit status. One JSON line on standard output says when it is ready.
 
     Raises DataFolderInUse, InvalidSetting, DiskFull before anything is started.
     """
-    settings = _with_log_format(settings)
+    settings = _with_log_format(configuration.settings)
+    configuration = msgspec.structs.replace(configuration, settings=settings)
     configure_logging(settings.log, process="supervisor")
+    for warning in configuration.warnings:
+        log.warning("configuration", detail=warning)
     listener, url = _listen(settings.server)
     paths = FolderLayout(Path(settings.server.data_dir))
     with listener, hold(paths.folder, url) as lock, _socket_folder(paths.run):
         supervisor = Supervisor(
-            _inheriting(stages(settings, listener.fileno()), lock),
+            _inheriting(stages(configuration, listener.fileno()), lock),
             on_change=_log_change,
             on_ready=lambda: _say_ready(url),
         )

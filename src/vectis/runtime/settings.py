@@ -1,21 +1,19 @@
-"""Settings: one frozen record per owner, read once from file, environment and command line, in rising order of weight.
+"""Settings: one frozen record per owner. Where their values come from is configuration's.
 
 Keys are VECTIS_<OWNER>__<FIELD>; the common keys of other tools are aliases. An unknown VECTIS_ key is an error.
 """
 
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-import msgspec
-
-from vectis.domain.errors import InvalidSetting
 from vectis.domain.shapes import Shape
+from vectis.runtime.secret import Secret, SecretUrl
 
 
 class ServerSettings(Shape, frozen=True):
-    """Where the server listens and keeps its data. `uds`: a Unix socket instead of host and port."""
+    """Where the server listens and keeps its data. `uds`: a Unix socket instead of host and port.
+
+    `production`: what a team's server must have is then required, not assumed.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8000
@@ -23,12 +21,21 @@ class ServerSettings(Shape, frozen=True):
     workers: int = 1
     data_dir: str = ".vectis"
     body_bytes_max: int = 33_554_432
+    production: bool = False
 
 
 class StoreSettings(Shape, frozen=True):
-    """The control store. Empty: a SQLite file in the data folder."""
+    """The control store. Empty: a SQLite file in the data folder.
 
-    url: str = ""
+    The pool is PostgreSQL's: `pool_size` connections kept by each process, `pool_overflow` more while all are in use, a wait
+    of at most `pool_timeout_s` for one, each replaced when it is older than `pool_recycle_s`.
+    """
+
+    url: SecretUrl = SecretUrl()
+    pool_size: int = 20
+    pool_overflow: int = 30
+    pool_timeout_s: float = 30.0
+    pool_recycle_s: int = 3600
 
 
 class EngineSettings(Shape, frozen=True):
@@ -36,7 +43,7 @@ class EngineSettings(Shape, frozen=True):
 
     kind: Literal["", "edge", "qdrant"] = ""
     url: str = ""
-    api_key: str = ""
+    api_key: Secret = Secret()
     grpc: bool = True
     timeout_s: float = 10.0
 
@@ -48,7 +55,7 @@ class EmbedderSettings(Shape, frozen=True):
     threads: int = 2
     weights_dir: str = ""
     url: str = "https://api.openai.com/v1"
-    api_key: str = ""
+    api_key: Secret = Secret()
     model: str = "text-embedding-3-small"
     dimension: int = 1536
     timeout_s: float = 30.0
@@ -91,87 +98,25 @@ class Settings(Shape, frozen=True):
 
 
 ALIASES: dict[str, tuple[str, str]] = {
+    "API_HOST": ("server", "host"),
+    "API_PORT": ("server", "port"),
+    "QDRANT_PRODUCTION_MODE": ("server", "production"),
+    "API_GATEWAY_PRODUCTION": ("server", "production"),
     "DATABASE_URL": ("store", "url"),
+    "ASYNC_DATABASE_POOL_SIZE": ("store", "pool_size"),
+    "ASYNC_DATABASE_MAX_OVERFLOW": ("store", "pool_overflow"),
+    "ASYNC_DATABASE_POOL_TIMEOUT": ("store", "pool_timeout_s"),
+    "ASYNC_DATABASE_POOL_RECYCLE": ("store", "pool_recycle_s"),
     "QDRANT_URL": ("engine", "url"),
     "QDRANT_API_KEY": ("engine", "api_key"),
     "OPENAI_API_KEY": ("embedder", "api_key"),
     "OPENAI_BASE_URL": ("embedder", "url"),
     "DEFAULT_EMBEDDING_MODEL": ("embedder", "model"),
+    "EMBEDDING_MODEL": ("embedder", "model"),
     "VECTOR_SEARCH_BATCH_SIZE": ("search", "batch_max"),
     "VECTOR_SEARCH_TIMEOUT": ("search", "timeout_s"),
     "LOG_LEVEL": ("log", "level"),
     "LOG_FORMAT": ("log", "format"),
 }
-"""Keys of other tools that are understood; a VECTIS_ key for the same field weighs more."""
-
-_PREFIX = "VECTIS_"
-
-
-def load(file: Path | None, overrides: Mapping[str, str], environment: Mapping[str, str]) -> Settings:
-    """Read the settings. `overrides` are `owner.field` -> text, from the command line.
-
-    Raises InvalidSetting naming the key, where it stands, and what is allowed.
-    """
-    values: dict[str, dict[str, Any]] = {}
-    if file is not None:
-        _merge_file(values, file)
-    for key, (owner, field) in ALIASES.items():
-        if environment.get(key):
-            text = environment[key]
-            values.setdefault(owner, {})[field] = text.lower() if owner == "log" else text
-    for key in sorted(environment):
-        if key.startswith(_PREFIX):
-            owner, field = _known(key, key[len(_PREFIX) :].lower().partition("__"))
-            values.setdefault(owner, {})[field] = environment[key]
-    for key, text in overrides.items():
-        owner, field = _known(key, key.partition("."))
-        values.setdefault(owner, {})[field] = text
-    try:
-        settings = msgspec.convert(values, Settings, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidSetting(f"settings: {error}; `vectis serve --help` and docs/configuration.md list them") from None
-    return _checked(settings)
-
-
-def _merge_file(values: dict[str, dict[str, Any]], file: Path) -> None:
-    try:
-        content = tomllib.loads(file.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InvalidSetting(f"{file}: cannot be read as TOML: {error}", file=str(file)) from None
-    for owner, fields in content.items():
-        if not isinstance(fields, dict):
-            raise InvalidSetting(f"{file}: {owner} must be a section such as [server]", file=str(file))
-        for field, value in fields.items():  # pyright: ignore[reportUnknownVariableType]
-            owner, field = _known(f"{owner}.{field} in {file}", (owner, ".", str(field)))  # pyright: ignore[reportUnknownArgumentType]
-            values.setdefault(owner, {})[field] = value
-
-
-def _known(key: str, parts: tuple[str, str, str]) -> tuple[str, str]:
-    owner, _, field = parts
-    owners = Settings.__struct_fields__
-    if owner not in owners:
-        raise InvalidSetting(f"{key}: no such setting; the owners are {', '.join(owners)}", key=key)
-    section: Shape = getattr(Settings(), owner)
-    fields = section.__struct_fields__
-    if field not in fields:
-        raise InvalidSetting(f"{key}: no such setting; {owner} has {', '.join(fields)}", key=key)
-    return owner, field
-
-
-def _checked(settings: Settings) -> Settings:
-    server = settings.server
-    if not 0 <= server.port <= 65_535:
-        raise InvalidSetting(f"server.port: {server.port} is not a port (0 chooses a free one)", key="server.port")
-    if not 1 <= server.workers <= 64:
-        raise InvalidSetting(f"server.workers: {server.workers} is outside 1 to 64", key="server.workers")
-    if server.host not in ("127.0.0.1", "localhost", "::1"):
-        raise InvalidSetting(
-            f"server.host: {server.host} is not a loopback address; without access control Vectis listens on 127.0.0.1 only",
-            key="server.host",
-        )
-    engine = settings.engine
-    if engine.kind == "qdrant" and not engine.url:
-        raise InvalidSetting("engine.url: say where the Qdrant server is, e.g. http://127.0.0.1:6333", key="engine.url")
-    if not engine.kind:
-        engine = msgspec.structs.replace(engine, kind="qdrant" if engine.url else "edge")
-    return msgspec.structs.replace(settings, engine=engine)
+"""Keys of other tools that are understood; a VECTIS_ key for the same field weighs more. With _FILE or _COMMAND at the end a
+key says where the value is."""

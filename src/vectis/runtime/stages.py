@@ -6,26 +6,24 @@ from pathlib import Path
 
 import msgspec
 
+from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.paths import FolderLayout
-from vectis.runtime.process import ProcessSpec, ReadyLine, ReadySocket
-from vectis.runtime.settings import Settings
-
-SETTINGS_KEY = "_VECTIS_SETTINGS"
-"""Hands the resolved settings to child processes; not a setting itself."""
+from vectis.runtime.process import HANDED_KEY, ProcessSpec, ReadyLine, ReadySocket
+from vectis.runtime.secret import Secret
 
 READY = "process_ready"
 """What a child process writes to standard output when it serves."""
 
 
-def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
+def stages(configuration: Configuration, listener: int) -> list[list[ProcessSpec]]:
     """The processes of a server, in the order of their start. API processes accept on the inherited socket `listener`."""
-    environment = {SETTINGS_KEY: msgspec.json.encode(settings).decode()}
+    settings, handed = configuration.settings, msgspec.json.encode(configuration, enc_hook=Secret.reveal)
     api = [
         ProcessSpec(
             f"api-{number}",
             (sys.executable, "-m", "vectis.entrypoints.rest.process", f"api-{number}", str(listener)),
             ReadyLine(READY),
-            env=environment,
+            handed=handed,
             pass_fds=(listener,),
         )
         for number in range(1, settings.server.workers + 1)
@@ -34,16 +32,17 @@ def stages(settings: Settings, listener: int) -> list[list[ProcessSpec]]:
         "worker",
         (sys.executable, "-m", "vectis.entrypoints.worker.process"),
         ReadyLine(READY),
-        env=environment,
+        handed=handed,
     )
     if settings.engine.kind != "edge":
         return [[*api, worker]]
     return [[_engine(FolderLayout(Path(settings.server.data_dir)))], [*api, worker]]
 
 
-def inherited_settings() -> Settings:
-    """The settings that `vectis serve` handed to this child process. KeyError in a process that it did not start."""
-    return msgspec.json.decode(os.environ.pop(SETTINGS_KEY), type=Settings)
+def inherited() -> Configuration:
+    """The configuration that `vectis serve` handed to this child process. KeyError in a process that it did not start."""
+    with os.fdopen(int(os.environ.pop(HANDED_KEY)), "rb") as pipe:
+        return msgspec.json.decode(pipe.read(), type=Configuration, dec_hook=lambda kind, text: kind(text))
 
 
 def _engine(paths: FolderLayout) -> ProcessSpec:

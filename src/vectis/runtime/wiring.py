@@ -25,6 +25,7 @@ from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.sql.database import Pool
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.catalog.jobs import OPTIMIZE, optimize_handler
@@ -42,7 +43,7 @@ from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.services import Services
-from vectis.runtime.settings import EmbedderSettings, Settings
+from vectis.runtime.settings import EmbedderSettings, Settings, StoreSettings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
@@ -149,7 +150,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     exchange = MetricsExchange(paths.metrics, process, metrics.registry)
     await exchange.open()
     stack.push_async_callback(exchange.close)
-    store = await open_store(_store_url(settings, paths))
+    store = await open_store(_store_url(settings, paths), _pool(settings.store))
     stack.push_async_callback(store.close)
     engine = await _open_engine(stack, settings, paths)
     embedder, embedding = await asyncio.to_thread(_make_embedder, settings.embedder, paths)
@@ -174,7 +175,7 @@ async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderL
     if settings.engine.kind == "qdrant":
         server = await _qdrant_adapter().open_qdrant(
             settings.engine.url,
-            api_key=settings.engine.api_key or None,
+            api_key=settings.engine.api_key.reveal() or None,
             prefer_grpc=settings.engine.grpc,
             timeout_s=settings.engine.timeout_s,
         )
@@ -201,7 +202,7 @@ def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Emb
     if settings.kind == "openai":
         embedder = OpenAiEmbedder(
             base_url=settings.url,
-            api_key=settings.api_key,
+            api_key=settings.api_key.reveal(),
             model=settings.model,
             dimension=settings.dimension,
             timeout_s=settings.timeout_s,
@@ -255,5 +256,14 @@ def _cache_counts(cache: MemoryCache) -> dict[str, float]:
     }
 
 
+def _pool(settings: StoreSettings) -> Pool:
+    return Pool(
+        size=settings.pool_size,
+        overflow=settings.pool_overflow,
+        timeout_s=settings.pool_timeout_s,
+        recycle_s=settings.pool_recycle_s,
+    )
+
+
 def _store_url(settings: Settings, paths: FolderLayout) -> str:
-    return settings.store.url or f"sqlite:///{paths.control}"
+    return settings.store.url.reveal() or f"sqlite:///{paths.control}"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import msgspec
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
@@ -24,7 +25,6 @@ DISK_RESERVE_BYTES = 128 << 20
 _BUSY_TIMEOUT_S = 10
 _CONNECT_TIMEOUT_S = 5
 _READERS = 4
-_POOL = 8
 
 _DRIVERS = {
     "sqlite": "sqlite+aiosqlite",
@@ -35,6 +35,17 @@ _DRIVERS = {
 }
 
 
+class Pool(msgspec.Struct, frozen=True):
+    """PostgreSQL connections of one process: `size` kept, `overflow` more while all are in use, a wait of at most `timeout_s`
+    for one, each replaced when it is older than `recycle_s`. SQLite needs none of it.
+    """
+
+    size: int = 20
+    overflow: int = 30
+    timeout_s: float = 30.0
+    recycle_s: int = 3600
+
+
 class Database:
     """Transactions on SQLite or PostgreSQL.
 
@@ -43,12 +54,12 @@ class Database:
     for up to ten seconds, or the `timeout` in the URL. A database in memory is one connection for everything.
     """
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, pool: Pool = Pool()) -> None:  # noqa: B008 frozen
         self.url = _parse(url)
         self.sqlite = self.url.get_backend_name() == "sqlite"
         self._memory: sqlite3.Connection | None = None
         if not self.sqlite:
-            self._writer = self._reader = _postgres(self.url)
+            self._writer = self._reader = _postgres(self.url, pool)
         elif self.url.database in (None, "", ":memory:"):
             name = f"file:vectis-{uuid4().hex}?mode=memory&cache=shared"
             # a cancelled statement closes its connection: this one keeps the database alive
@@ -119,9 +130,15 @@ def _parse(url: str) -> URL:
     return parsed.set(drivername=_DRIVERS[parsed.drivername])
 
 
-def _postgres(url: URL) -> AsyncEngine:
+def _postgres(url: URL, pool: Pool) -> AsyncEngine:
     return create_async_engine(
-        url, pool_size=_POOL, pool_pre_ping=True, connect_args={"connect_timeout": _CONNECT_TIMEOUT_S}
+        url,
+        pool_size=pool.size,
+        max_overflow=pool.overflow,
+        pool_timeout=pool.timeout_s,
+        pool_recycle=pool.recycle_s,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": _CONNECT_TIMEOUT_S},
     )
 
 

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from vectis.adapters.sql.collections import SqlCollections
-from vectis.adapters.sql.database import Database
+from vectis.adapters.sql.database import Database, Pool
 from vectis.adapters.sql.documents import SqlDocuments
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
@@ -24,13 +24,13 @@ class SqlStore(SqlCollections, SqlDocuments, SqlLeases, ControlStore):
         await self._database.close()
 
 
-async def open_store(url: str) -> SqlStore:
+async def open_store(url: str, pool: Pool = Pool()) -> SqlStore:  # noqa: B008 frozen
     """Bring the database's tables up to date and open it.
 
     `url` is `sqlite:///FILE`, `sqlite:///:memory:` (gone with the process) or `postgresql://USER:PASSWORD@HOST/NAME`.
     Processes that open one database at the same time migrate it once. InvalidSetting; StoreUnavailable; DiskFull.
     """
-    database = Database(url)
+    database = Database(url, pool)
     try:
         await migrate(database)
     except VectisError:

@@ -21,7 +21,7 @@ from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import console, print_json
-from vectis.runtime import settings
+from vectis.runtime.configuration.loading import load
 from vectis.runtime.data_folder import holder
 
 app = typer.Typer(add_completion=False)
@@ -43,7 +43,9 @@ class Examined(msgspec.Struct, frozen=True):
 
 @app.command(help=COMMANDS["doctor"][1], epilog="Example: vectis doctor --data-dir /srv/vectis")
 def doctor(
-    config: Annotated[Path | None, typer.Option(exists=True, dir_okay=False, help="TOML file of settings.")] = None,
+    config: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML or YAML file of settings.")
+    ] = None,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
@@ -105,7 +107,7 @@ def _required(package: str) -> Iterator[str]:
 
 def _settings(config: Path | None, data_dir: Path) -> Examined:
     try:
-        loaded = settings.load(config, {"server.data_dir": str(data_dir)}, os.environ)
+        loaded = load(config, {"server.data_dir": str(data_dir)}, os.environ).settings
     except VectisError as error:
         return Examined("settings", "failed", error.message, "correct it; docs/configuration.md lists all settings")
     return Examined("settings", "ok", f"engine {loaded.engine.kind}, embedder {loaded.embedder.kind}")

@@ -9,7 +9,7 @@ import uvicorn
 
 from vectis.entrypoints.rest.app import RestApp
 from vectis.runtime.lifeline import watch_parent
-from vectis.runtime.stages import READY, inherited_settings
+from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
 from vectis.runtime.wiring import open_services
 
@@ -26,7 +26,7 @@ class _AnnouncingServer(uvicorn.Server):
 
 
 async def _main(name: str, listener: socket.socket) -> None:
-    settings = inherited_settings()
+    settings = inherited().settings
     configure_logging(settings.log, process=name)
     watch_parent()
     async with open_services(settings, process=name) as services:

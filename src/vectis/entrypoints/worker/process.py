@@ -4,7 +4,7 @@ import asyncio
 import signal
 
 from vectis.runtime.lifeline import watch_parent
-from vectis.runtime.stages import READY, inherited_settings
+from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
 from vectis.runtime.wiring import open_worker
 
@@ -13,7 +13,7 @@ ORPHAN_GRACE_S = 2.0
 
 
 async def _main() -> None:
-    settings = inherited_settings()
+    settings = inherited().settings
     configure_logging(settings.log, process=settings.jobs.name)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()

@@ -1,0 +1,143 @@
+"""`vectis config`: what is set and why, whether it would work, how two configurations differ, templates."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from vectis.domain.errors import InvalidSetting
+from vectis.entrypoints.cli.exits import FAILED, reporting
+from vectis.entrypoints.cli.main import COMMANDS
+from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir
+from vectis.entrypoints.cli.output import print_json, print_table
+from vectis.runtime.configuration.listing import Difference, differences, listing
+from vectis.runtime.configuration.loading import Configuration, active_file, data_folder, read, read_only
+from vectis.runtime.configuration.sources import OLD_NAMES, TEMPLATES, from_file, from_template, template_text
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["config"][1])
+templates = typer.Typer(add_completion=False, no_args_is_help=True, help="Configurations that ship with Vectis.")
+app.add_typer(templates, name="template")
+
+ACTIVE = "active"
+Given = Annotated[
+    Path | None, typer.Option("--config", exists=True, dir_okay=False, help="TOML or YAML file of settings.")
+]
+
+
+@app.command(epilog="Example: vectis config show --json")
+def show(config: Given = None, as_json: AsJson = False, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """Show every setting that a server started here would use, secrets masked, and where its value comes from."""
+    found = _read(config, data_dir)
+    lines = listing(found)
+    if as_json:
+        print_json({"settings": msgspec.to_builtins(lines), "warnings": list(found.warnings)})
+    else:
+        print_table(("setting", "value", "from"), [(line.key, line.value, line.origin) for line in lines])
+    _report(found, as_json=as_json)
+
+
+@app.command(epilog="Example: vectis config validate staging.toml")
+def validate(
+    file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="File; else the active one.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Check a configuration together with this environment and name everything that is wrong, not only the first."""
+    found = _read(file, data_dir)
+    if as_json:
+        print_json(
+            {
+                "valid": not found.objections,
+                "objections": msgspec.to_builtins(found.objections),
+                "warnings": list(found.warnings),
+            }
+        )
+    elif not found.objections:
+        typer.echo("valid")
+    _report(found, as_json=as_json)
+
+
+@app.command(epilog="Example: vectis config diff active production; vectis config diff old.toml staging.yaml")
+def diff(
+    before: Annotated[str, typer.Argument(help="A file, a template, or `active`.")],
+    after: Annotated[str, typer.Argument(help="A file, a template, or `active`.")] = ACTIVE,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Show what two configurations set differently, the environment left aside. Ends with 1 when they differ."""
+    with reporting(as_json=as_json):
+        found = differences(_alone(before, data_dir).settings, _alone(after, data_dir).settings)
+    _show_differences(found, before, after, as_json=as_json)
+    if found:
+        raise typer.Exit(FAILED)
+
+
+@templates.command("list", epilog="Example: vectis config template list")
+def list_templates(as_json: AsJson = False) -> None:
+    """List the templates."""
+    rows = [(name, template_text(name).splitlines()[0].removeprefix("# ")) for name in TEMPLATES]
+    if as_json:
+        print_json([{"name": name, "about": about} for name, about in rows])
+    else:
+        print_table(("name", "about"), rows)
+
+
+@templates.command("show", epilog="Example: vectis config template show production > config.toml")
+def show_template(name: Annotated[str, typer.Argument(help="Template.")]) -> None:
+    """Print a template as a file to begin with."""
+    with reporting(as_json=False):
+        for warning in read_template(name).warnings:
+            typer.echo(f"warning: {warning}", err=True)
+        typer.echo(template_text(OLD_NAMES.get(name, name)), nl=False)
+
+
+def read_template(name: str) -> Configuration:
+    """The values of a template over the defaults. InvalidSetting when there is none of the name."""
+    found = list(from_template(name))
+    warnings = (f"the template {name} is called {OLD_NAMES[name]} now",) if name in OLD_NAMES else ()
+    if name not in (*TEMPLATES, *OLD_NAMES):
+        raise InvalidSetting(f"there is no template {name[:80]!r}; there are {', '.join(TEMPLATES)}", key="template")
+    return msgspec.structs.replace(read_only(iter(found)), warnings=warnings)
+
+
+def _read(config: Path | None, data_dir: Path) -> Configuration:
+    named = data_dir != data_folder({}, os.environ)
+    return read(config, {"server.data_dir": str(data_dir)} if named else {}, os.environ)
+
+
+def _alone(name: str, data_dir: Path) -> Configuration:
+    """What a file or template sets by itself."""
+    if name in (*TEMPLATES, *OLD_NAMES):
+        return read_template(name)
+    file = Path(name) if name != ACTIVE else active_file(data_dir)
+    if file is None:
+        return read_only(iter(()))
+    if not file.is_file():
+        raise InvalidSetting(f"{name}: neither a file nor a template ({', '.join(TEMPLATES)})", key=name[:200])
+    return read_only(from_file(file))
+
+
+def _show_differences(found: list[Difference], before: str, after: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json({"differences": msgspec.to_builtins(found)})
+    elif found:
+        print_table(("setting", before, after), [(each.key, each.before, each.after) for each in found])
+    else:
+        typer.echo("no difference")
+
+
+def _report(found: Configuration, *, as_json: bool) -> None:
+    """What is wrong, for people, and the exit status."""
+    if not as_json:
+        for line in _remarks(found):
+            typer.echo(line, err=True)
+    if found.objections:
+        raise typer.Exit(FAILED)
+
+
+def _remarks(found: Configuration) -> Iterator[str]:
+    yield from (f"warning: {warning}" for warning in found.warnings)
+    yield from (f"wrong: {objection}" for objection in found.objections)

@@ -1,0 +1,73 @@
+"""Whether settings can work together, all objections at once. Pure; whether the other side answers is connectivity's question."""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from vectis.runtime.settings import Settings
+
+
+class Objection(msgspec.Struct, frozen=True):
+    """A setting that cannot stay as it is: its key, what is wrong and what to do, and where the value came from."""
+
+    key: str
+    detail: str
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.detail}" + (f" ({self.origin})" if self.origin else "")
+
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+def objections(settings: Settings) -> Iterator[Objection]:
+    """Everything that is wrong with the settings taken together."""
+    yield from _ranges(settings)
+    if settings.server.host not in LOOPBACK:
+        yield Objection(
+            "server.host",
+            f"{settings.server.host} is not a loopback address; without access control Vectis listens on 127.0.0.1 only",
+        )
+    if settings.engine.kind == "qdrant" and not settings.engine.url:
+        yield Objection("engine.url", "say where the Qdrant server is, e.g. http://127.0.0.1:6333")
+    if settings.server.production:
+        yield from _missing_in_production(settings)
+
+
+def _ranges(settings: Settings) -> Iterator[Objection]:
+    server, store, search, jobs = settings.server, settings.store, settings.search, settings.jobs
+    bounds = {
+        "server.port": (server.port, 0, 65_535),
+        "server.workers": (server.workers, 1, 64),
+        "server.body_bytes_max": (server.body_bytes_max, 1024, 1 << 31),
+        "store.pool_size": (store.pool_size, 1, 1000),
+        "store.pool_overflow": (store.pool_overflow, 0, 1000),
+        "store.pool_timeout_s": (store.pool_timeout_s, 0.1, 600),
+        "store.pool_recycle_s": (store.pool_recycle_s, 1, 86_400),
+        "engine.timeout_s": (settings.engine.timeout_s, 0.1, 600),
+        "embedder.threads": (settings.embedder.threads, 1, 256),
+        "embedder.dimension": (settings.embedder.dimension, 1, 65_536),
+        "embedder.timeout_s": (settings.embedder.timeout_s, 0.1, 600),
+        "embedder.cache_bytes": (settings.embedder.cache_bytes, 0, 1 << 40),
+        "search.limit_max": (search.limit_max, 1, 100_000),
+        "search.batch_max": (search.batch_max, 1, 10_000),
+        "search.timeout_s": (search.timeout_s, 0.1, 600),
+        "jobs.concurrency": (jobs.concurrency, 1, 64),
+        "jobs.attempts_max": (jobs.attempts_max, 1, 1000),
+    }
+    for key, (value, low, high) in bounds.items():
+        if not low <= value <= high:
+            yield Objection(key, f"{value} is outside {low} to {high}")
+
+
+def _missing_in_production(settings: Settings) -> Iterator[Objection]:
+    """A server of a team keeps nothing in one process's files, and knows its embedder."""
+    if not settings.store.url.reveal().startswith("postgres"):
+        yield Objection("store.url", "production needs a PostgreSQL database: set DATABASE_URL or store.url")
+    if not settings.engine.url and settings.engine.kind != "qdrant":
+        yield Objection("engine.url", "production needs a Qdrant server: set QDRANT_URL or engine.url")
+    if settings.embedder.kind == "openai" and not settings.embedder.api_key:
+        yield Objection("embedder.api_key", "production needs the endpoint's key: set OPENAI_API_KEY or its _FILE")
+    if settings.log.level == "debug":
+        yield Objection("log.level", "debug lines may hold what callers sent; production needs info or less")
