@@ -81,11 +81,14 @@ def settings_page() -> str:
 
 def route_page() -> str:
     """Every route of the REST surface."""
-    rows = [(f"`{o.method}`", f"`{o.path}`", o.summary, str(o.status)) for o in OPERATIONS]
+    rows = [
+        (f"`{o.method}`", f"`{o.path}`", o.summary, str(o.status), f"`{o.permission}`" if o.permission else "anyone")
+        for o in OPERATIONS
+    ]
     return page(
         "Routes",
         "The REST surface. `GET /openapi.json` of a running server describes bodies and answers.",
-        table(("method", "path", "does", "status"), rows),
+        table(("method", "path", "does", "status", "needs"), rows),
     )
 
 

@@ -45,6 +45,8 @@ async def test_lists_are_in_order_of_recording(store: SqlStore, unique: str) -> 
         await store.record_job(job(job_id, kind=unique))
     assert [each.id for each in await store.jobs(limit=10, kind=unique)] == ids[::-1]
     assert [each.id for each in await store.jobs(limit=2)] == ids[:0:-1]
+    assert [each.id for each in await store.jobs(limit=10, kind=unique, before=ids[2])] == ids[1::-1]
+    assert await store.jobs(limit=10, kind=unique, before=ids[0]) == []
     unfinished = [each.id for each in await store.unfinished_jobs(limit=1000) if each.kind == unique]
     assert unfinished == ids
 

@@ -20,6 +20,9 @@
     │   ├── JobNotFound
     │   └── RouteNotFound         no such path on this surface
     ├── MethodNotAllowed          the path is there, but not for this method
+    ├── Unauthenticated           nobody said who calls
+    ├── Forbidden                 who calls is known or claimed, and may not
+    │   └── PermissionDenied      none of the caller's roles allows it
     ├── Conflict                  the state of things does not allow it
     │   ├── CollectionExists
     │   └── DataFolderInUse       another process holds the data folder; says which
@@ -164,6 +167,24 @@ class MethodNotAllowed(VectisError):
     """The path is there, but not for this method."""
 
     code = "method_not_allowed"
+
+
+class Unauthenticated(VectisError):
+    """No credentials came with the request."""
+
+    code = "unauthenticated"
+
+
+class Forbidden(VectisError):
+    """The caller may not do this."""
+
+    code = "forbidden"
+
+
+class PermissionDenied(Forbidden):
+    """None of the caller's roles allows it."""
+
+    code = "permission_denied"
 
 
 class Conflict(VectisError):

@@ -37,3 +37,8 @@ class Job(msgspec.Struct, frozen=True):
     error: str | None = None
     created_at: datetime | None = None
     finished_at: datetime | None = None
+
+    @property
+    def collection(self) -> str | None:
+        """The full name of the collection that the job works on; None when it is about none. Who may read it sees the job."""
+        return self.payload.get("collection")

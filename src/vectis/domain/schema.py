@@ -10,6 +10,9 @@ from vectis.domain.points import SparseVector, Vectors
 from vectis.domain.shapes import Shape
 
 NAME_MAX = 128
+TENANT_MARK = "~"
+"""Stands between a tenant and a collection's own name in the full name: `acme~docs`. No part may hold it."""
+
 INDEX_MAX = 2**32 - 1
 
 
@@ -102,14 +105,21 @@ class CollectionState(msgspec.Struct, frozen=True):
 
 
 def check_name(name: str, *, what: str = "collection") -> None:
-    """Raise InvalidName unless `name` is 1 to 128 letters, digits, `_`, `-`, beginning with a letter or digit."""
-    allowed = name.isascii() and name.replace("_", "a").replace("-", "a").isalnum() and name[:1] not in "_-"
-    if not allowed or len(name) > NAME_MAX:
+    """Raise InvalidName unless `name` is letters, digits, `_`, `-`, beginning with a letter or digit, 1 to 128 in all.
+
+    A full name is two of these around one `~`: tenant and own name.
+    """
+    parts = name.split(TENANT_MARK)
+    if len(parts) > 2 or len(name) > NAME_MAX or not all(map(_is_plain, parts)):
         raise InvalidName(
             f"{what} name {name[:140]!r} is not allowed: use 1 to {NAME_MAX} of a-z, A-Z, 0-9, _ and -, "
             "beginning with a letter or digit",
             name=name[:140],
         )
+
+
+def _is_plain(part: str) -> bool:
+    return part.isascii() and part.replace("_", "a").replace("-", "a").isalnum() and part[:1] not in "_-"
 
 
 def check_vectors(schema: CollectionSchema, vectors: Vectors, *, at: str) -> None:

@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import msgspec
 
+from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
 from vectis.domain.documents import Document
 from vectis.domain.errors import (
@@ -87,20 +88,21 @@ class IngestService:
         self._queue = queue
         self._clock = clock
 
-    async def accept(self, name: str, documents: Sequence[Document]) -> Accepted:
+    async def accept(self, by: CollectionPass, documents: Sequence[Document]) -> Accepted:
         """Keep the good documents and record the job that indexes them, in one transaction; tell the bad ones and why.
 
         Documents that are searchable as sent already are left alone. Of several with one id the last is taken. Raises
         CollectionNotFound, Conflict (an alias of several collections), Unsupported (the collection holds its callers' own
         vectors), LimitExceeded.
         """
+        by.require(Permission.WRITE_COLLECTIONS)
         if len(documents) > DOCUMENTS_MAX:
             raise LimitExceeded(
                 f"{len(documents)} documents in one request, the maximum is {DOCUMENTS_MAX}; send them in parts",
                 given=len(documents),
                 maximum=DOCUMENTS_MAX,
             )
-        collection = _of_documents(await self._directory.resolve_one(name))
+        collection = _of_documents(await self._directory.resolve_one(by.collection))
         good: dict[str, Document] = {}
         refused: list[Refused] = []
         for index, document in enumerate(documents):
@@ -121,12 +123,13 @@ class IngestService:
             job_id = job.id
         return Accepted(job_id, len(wanted), len(good) - len(wanted), refused)
 
-    async def remove(self, name: str, ids: Sequence[str]) -> Removed:
+    async def remove(self, by: CollectionPass, ids: Sequence[str]) -> Removed:
         """Mark documents deleted, and record the job that removes their chunks, in one transaction.
 
         Raises CollectionNotFound, Conflict, Unsupported.
         """
-        collection = _of_documents(await self._directory.resolve_one(name))
+        by.require(Permission.WRITE_COLLECTIONS)
+        collection = _of_documents(await self._directory.resolve_one(by.collection))
         job = self._job(collection.name, list(ids))
         existed = await self._store.mark_deleted(collection.name, ids, job, self._clock.now())
         if not existed:
@@ -134,9 +137,18 @@ class IngestService:
         await self._queue.submit(job)
         return Removed(job.id, existed)
 
-    async def get(self, name: str, id: str) -> Standing:
+    async def indexed(self, by: CollectionPass, work: Accepted | Removed, timeout_s: float) -> Job | None:
+        """The job of what was accepted or removed, once it is done or dead; None when there was nothing to do.
+
+        Raises DeadlineExceeded after `timeout_s`, and the job goes on.
+        """
+        by.require(Permission.WRITE_COLLECTIONS)
+        return None if work.job_id is None else await self._queue.wait(work.job_id, timeout_s)
+
+    async def get(self, by: CollectionPass, id: str) -> Standing:
         """One document and where its indexing stands. CollectionNotFound, Unsupported, DocumentNotFound."""
-        collection = _of_documents((await self._directory.resolve(name)).collection)
+        by.require(Permission.READ_COLLECTIONS)
+        collection = _of_documents((await self._directory.resolve(by.collection)).collection)
         for stored in await self._store.documents(collection.name, [id]):
             if not stored.deleted:
                 return Standing(stored, is_current(stored, fingerprint(collection.profile)))
@@ -145,14 +157,15 @@ class IngestService:
         )
 
     async def list(
-        self, name: str, *, limit: int = 100, offset: str | None = None, source: str | None = None
+        self, by: CollectionPass, *, limit: int = 100, offset: str | None = None, source: str | None = None
     ) -> StandingPage:
         """Documents by id, optionally of one source. CollectionNotFound, Unsupported; LimitExceeded beyond 1000."""
+        by.require(Permission.READ_COLLECTIONS)
         if not 1 <= limit <= LIST_MAX:
             raise LimitExceeded(
                 f"limit: {limit} documents in one page, it may be 1 to {LIST_MAX}", field="limit", maximum=LIST_MAX
             )
-        collection = _of_documents((await self._directory.resolve(name)).collection)
+        collection = _of_documents((await self._directory.resolve(by.collection)).collection)
         page = await self._store.list_documents(collection.name, limit=limit, offset=offset, source=source)
         pipeline = fingerprint(collection.profile)
         return StandingPage(

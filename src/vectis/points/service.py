@@ -5,6 +5,7 @@ from typing import Protocol
 
 import msgspec
 
+from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
 from vectis.domain.errors import InvalidInput, LimitExceeded, PointNotFound, TooLarge
 from vectis.domain.filters import Filter, check
@@ -35,13 +36,14 @@ class PointService:
         self._engine = engine
         self._limits = limits
 
-    async def upsert(self, name: str, points: Sequence[Point]) -> int:
+    async def upsert(self, by: CollectionPass, points: Sequence[Point]) -> int:
         """Insert or replace points; on return they survive a kill.
 
         Raises CollectionNotFound, Conflict, InvalidInput, InvalidVector, WrongDimension, LimitExceeded, TooLarge; then nothing
         changed.
         """
-        collection = await self._directory.resolve_one(name)
+        by.require(Permission.WRITE_COLLECTIONS)
+        collection = await self._directory.resolve_one(by.collection)
         self._at_most("points", len(points), self._limits.points_max)
         for i, point in enumerate(points):
             self._check(point, collection, f"points[{i}]")
@@ -49,35 +51,39 @@ class PointService:
             await self._engine.upsert(collection.name, points)
         return len(points)
 
-    async def delete(self, name: str, ids: Sequence[PointId]) -> None:
+    async def delete(self, by: CollectionPass, ids: Sequence[PointId]) -> None:
         """Remove points by id; absent ones are no error. Raises as upsert."""
-        collection = await self._directory.resolve_one(name)
+        by.require(Permission.WRITE_COLLECTIONS)
+        collection = await self._directory.resolve_one(by.collection)
         self._at_most("ids", len(ids), self._limits.points_max)
         for i, id in enumerate(ids):
             canonical_id(id, at=f"ids[{i}]")
         await self._engine.delete(collection.name, ids)
 
-    async def delete_matching(self, name: str, filter: Filter) -> None:
+    async def delete_matching(self, by: CollectionPass, filter: Filter) -> None:
         """Remove every point that matches. An empty filter is refused: it would match everything."""
+        by.require(Permission.WRITE_COLLECTIONS)
         check(filter)
         if not (filter.must or filter.should or filter.must_not):
             raise InvalidInput(
                 "filter: an empty filter matches every point; delete the collection instead", field="filter"
             )
-        await self._engine.delete_matching((await self._directory.resolve_one(name)).name, filter)
+        await self._engine.delete_matching((await self._directory.resolve_one(by.collection)).name, filter)
 
-    async def get(self, name: str, id: PointId) -> Record:
+    async def get(self, by: CollectionPass, id: PointId) -> Record:
         """One point with payload and vectors. Raises PointNotFound."""
-        found = await self.retrieve(name, [id], with_payload=True, with_vectors=True)
+        by.require(Permission.READ_COLLECTIONS)
+        found = await self.retrieve(by, [id], with_payload=True, with_vectors=True)
         if not found:
-            raise PointNotFound(f"{name} holds no point {id}", name=name, id=id)
+            raise PointNotFound(f"{by.collection} holds no point {id}", name=by.collection, id=id)
         return found[0]
 
     async def retrieve(
-        self, name: str, ids: Sequence[PointId], *, with_payload: Selector, with_vectors: Selector
+        self, by: CollectionPass, ids: Sequence[PointId], *, with_payload: Selector, with_vectors: Selector
     ) -> list[Record]:
         """The points that exist, in the order of `ids`."""
-        collection = await self._collection(name)
+        by.require(Permission.READ_COLLECTIONS)
+        collection = await self._collection(by)
         self._at_most("ids", len(ids), self._limits.page_max)
         for i, id in enumerate(ids):
             canonical_id(id, at=f"ids[{i}]")
@@ -85,7 +91,7 @@ class PointService:
 
     async def scroll(
         self,
-        name: str,
+        by: CollectionPass,
         *,
         limit: int,
         offset: PointId | None,
@@ -94,7 +100,8 @@ class PointService:
         with_vectors: Selector,
     ) -> Page:
         """A page of points in id order."""
-        collection = await self._collection(name)
+        by.require(Permission.READ_COLLECTIONS)
+        collection = await self._collection(by)
         self._at_most("limit", limit, self._limits.page_max)
         if offset is not None:
             canonical_id(offset, at="offset")
@@ -109,14 +116,15 @@ class PointService:
             with_vectors=with_vectors,
         )
 
-    async def count(self, name: str, filter: Filter | None) -> int:
+    async def count(self, by: CollectionPass, filter: Filter | None) -> int:
         """How many points match, exactly."""
+        by.require(Permission.READ_COLLECTIONS)
         if filter is not None:
             check(filter)
-        return await self._engine.count((await self._collection(name)).name, filter)
+        return await self._engine.count((await self._collection(by)).name, filter)
 
-    async def _collection(self, name: str) -> Collection:
-        return (await self._directory.resolve(name)).collection
+    async def _collection(self, by: CollectionPass) -> Collection:
+        return (await self._directory.resolve(by.collection)).collection
 
     def _check(self, point: Point, collection: Collection, at: str) -> None:
         canonical_id(point.id, at=f"{at}.id")

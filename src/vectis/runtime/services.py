@@ -1,13 +1,14 @@
 """The features of one API process, as wiring hands them to a surface. Nothing here knows an adapter."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
 
 import msgspec
 
 from vectis.catalog.service import CatalogService
-from vectis.domain.ports.control import JobLedger
-from vectis.domain.ports.jobs import JobQueue
+from vectis.domain.access import Caller, Pass
 from vectis.ingest.service import IngestService
+from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointService
 from vectis.search.service import SearchService
@@ -15,8 +16,11 @@ from vectis.search.service import SearchService
 ObserveRequest = Callable[[str, int, float], None]
 """Counts one request: operation, status, seconds."""
 
-RenderMetrics = Callable[[], Awaitable[bytes]]
-"""The Prometheus text of all processes of this server."""
+RenderMetrics = Callable[[Pass], Awaitable[bytes]]
+"""The Prometheus text of all processes of this server, for a pass to view_metrics."""
+
+Authenticate = Callable[[MutableMapping[str, Any]], Caller | Awaitable[Caller]]
+"""Who sends the request of this ASGI scope: at once when that is known, else after looking. Raises Unauthenticated, Forbidden."""
 
 
 class Services(msgspec.Struct, frozen=True):
@@ -27,8 +31,8 @@ class Services(msgspec.Struct, frozen=True):
     ingest: IngestService
     search: SearchService
     readiness: ReadinessService
-    ledger: JobLedger
-    queue: JobQueue
+    jobs: JobService
+    authenticate: Authenticate
     observe: ObserveRequest
     metrics: RenderMetrics
     body_bytes_max: int

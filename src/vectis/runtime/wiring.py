@@ -28,9 +28,10 @@ from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.sql.database import Pool
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
-from vectis.catalog.jobs import OPTIMIZE, optimize_handler
+from vectis.catalog.jobs import optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
-from vectis.catalog.service import CatalogService
+from vectis.catalog.service import OPTIMIZE, CatalogService
+from vectis.domain.access import ANYONE, SYSTEM, Pass, Permission, authorize
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.engine import Engine
@@ -39,6 +40,7 @@ from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
+from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.paths import FolderLayout
@@ -69,6 +71,7 @@ class _Parts(msgspec.Struct, frozen=True):
     bm25: EdgeBm25
     clock: SystemClock
     directory: CachedDirectory
+    queue: LedgerQueue
     catalog: CatalogService
     metrics: ProcessMetrics
     exchange: MetricsExchange
@@ -80,7 +83,6 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
     paths = FolderLayout(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, process)
-        queue = LedgerQueue(parts.store, parts.clock)
         if isinstance(parts.embedder, MiniLmEmbedder):
             await parts.embedder.embed_query("")  # loads the model now and not at the first question
         cache = MemoryCache(settings.embedder.cache_bytes)
@@ -90,7 +92,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
         yield Services(
             catalog=parts.catalog,
             points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
-            ingest=IngestService(store=parts.store, directory=parts.directory, queue=queue, clock=parts.clock),
+            ingest=IngestService(store=parts.store, directory=parts.directory, queue=parts.queue, clock=parts.clock),
             search=SearchService(
                 directory=parts.directory,
                 reader=parts.engine,
@@ -105,10 +107,10 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
                 ),
             ),
             readiness=_readiness(parts),
-            ledger=parts.store,
-            queue=queue,
+            jobs=JobService(ledger=parts.store),
+            authenticate=lambda _: ANYONE,
             observe=parts.metrics.observe_request,
-            metrics=lambda: _render_metrics(parts),
+            metrics=lambda by: _render_metrics(parts, by),
             body_bytes_max=settings.server.body_bytes_max,
         )
 
@@ -119,7 +121,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
     paths = FolderLayout(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, settings.jobs.name)
-        await parts.catalog.reconcile()
+        await parts.catalog.reconcile(authorize(SYSTEM, Permission.SYSTEM_CONFIG))
         runner = LeaseRunner(
             parts.store,
             settings.jobs.name,
@@ -129,7 +131,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
         )
         indexer = Indexer(store=parts.store, points=parts.engine, embedder=parts.embedder, sparse=parts.bm25)
         handlers = {
-            INGEST: ingest_handler(indexer, LedgerQueue(parts.store, parts.clock), parts.clock),
+            INGEST: ingest_handler(indexer, parts.queue, parts.clock),
             REFIT: refit_handler(indexer),
             OPTIMIZE: optimize_handler(parts.catalog),
         }
@@ -157,7 +159,10 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     stack.push_async_callback(embedder.close)
     directory = CachedDirectory(store, clock)
     profiles = {profile.name: profile for profile in (document_profile(embedding), vectors_profile())}
-    catalog = CatalogService(store=store, admin=engine, directory=directory, profiles=profiles, clock=clock)
+    queue = LedgerQueue(store, clock)
+    catalog = CatalogService(
+        store=store, queue=queue, admin=engine, directory=directory, profiles=profiles, clock=clock
+    )
     return _Parts(
         store=store,
         engine=engine,
@@ -165,6 +170,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         bm25=EdgeBm25(),
         clock=clock,
         directory=directory,
+        queue=queue,
         catalog=catalog,
         metrics=metrics,
         exchange=exchange,
@@ -221,7 +227,8 @@ def _readiness(parts: _Parts) -> ReadinessService:
         return "the control store answers"
 
     async def engine() -> str:
-        return f"{parts.engine.features.name}, {len(await parts.engine.names())} collections"
+        await parts.engine.names()  # anyone may ask for health, so how many there are is not said
+        return parts.engine.features.name
 
     async def embedder() -> str:
         return parts.embedder.profile.model
@@ -234,8 +241,9 @@ def _readiness(parts: _Parts) -> ReadinessService:
     )
 
 
-async def _render_metrics(parts: _Parts) -> bytes:
+async def _render_metrics(parts: _Parts, by: Pass) -> bytes:
     """An engine that does not answer leaves its metrics out; readiness says that it does not."""
+    by.require(Permission.VIEW_METRICS)
     if not isinstance(parts.engine, EdgeEngine):
         return await parts.exchange.render()
     try:

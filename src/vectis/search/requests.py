@@ -32,7 +32,6 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
 class TextSearch(msgspec.Struct, frozen=True):
     """A question in words. `group` joins the chunks of a document into one result; `key` is the routing key."""
 
-    name: str
     query: str
     mode: Mode = "hybrid"
     limit: int | None = None
@@ -50,7 +49,6 @@ class TextSearch(msgspec.Struct, frozen=True):
 class VectorSearch(msgspec.Struct, frozen=True):
     """A question as a vector. `using` None: the collection's only vector of that kind, or the one named dense or sparse."""
 
-    name: str
     vector: Dense | SparseVector
     using: str | None = None
     limit: int = 10

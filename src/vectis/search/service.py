@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
+from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
 from vectis.domain.errors import DeadlineExceeded, EmbedderUnavailable, InvalidInput, LimitExceeded, VectisError
 from vectis.domain.measurements import Measurement
@@ -44,28 +45,31 @@ class SearchService:
         self._clock = clock
         self._limits = limits
 
-    async def search_text(self, request: TextSearch) -> Answer:
+    async def search_text(self, by: CollectionPass, request: TextSearch) -> Answer:
         """Answer a question in words.
 
         Raises CollectionNotFound, EmptyQuery, LimitExceeded, InvalidFilter, Unsupported, DeadlineExceeded,
         EngineUnavailable; EmbedderUnavailable in dense mode only, hybrid then answers from BM25 and says so.
         """
-        return await self._measured(request.name, request.key, request.mode, lambda to: self._text(request, to))
+        return await self._measured(by, request.key, request.mode, lambda to: self._text(request, to))
 
-    async def search_vector(self, request: VectorSearch) -> Answer:
+    async def search_vector(self, by: CollectionPass, request: VectorSearch) -> Answer:
         """Answer a question given as a vector. Raises as search_text, and InvalidVector or WrongDimension."""
-        return await self._measured(request.name, request.key, "vector", lambda to: self._vector(request, to))
+        return await self._measured(by, request.key, "vector", lambda to: self._vector(request, to))
 
-    async def search_vectors(self, requests: Sequence[VectorSearch]) -> list[Answer]:
-        """Answer several vector searches, in order; one that fails fails them all. Raises LimitExceeded beyond the batch size."""
-        if not requests:
+    async def search_vectors(self, searches: Sequence[tuple[CollectionPass, VectorSearch]]) -> list[Answer]:
+        """Answer several vector searches, each with its pass, in order; one that fails fails them all.
+
+        Raises LimitExceeded beyond the batch size.
+        """
+        if not searches:
             raise InvalidInput("searches: give at least one", field="searches")
-        if len(requests) > self._limits.batch_max:
+        if len(searches) > self._limits.batch_max:
             raise LimitExceeded(
-                f"searches: {len(requests)} in one batch, the maximum is {self._limits.batch_max}",
-                field="searches", given=len(requests), maximum=self._limits.batch_max,
+                f"searches: {len(searches)} in one batch, the maximum is {self._limits.batch_max}",
+                field="searches", given=len(searches), maximum=self._limits.batch_max,
             )  # fmt: skip
-        return list(await asyncio.gather(*(self.search_vector(request) for request in requests)))
+        return list(await asyncio.gather(*(self.search_vector(by, request) for by, request in searches)))
 
     async def _vector(self, request: VectorSearch, to: Resolved) -> Answer:
         query = plan.vector_query(request, to.collection, self._limits)
@@ -139,10 +143,13 @@ class SearchService:
             reasons=explainer.reasons(hit.id if hit.point_id is None else hit.point_id) if explainer else None,
         )
 
-    async def _measured(self, name: str, key: str, mode: str, ask: Callable[[Resolved], Awaitable[Answer]]) -> Answer:
+    async def _measured(
+        self, by: CollectionPass, key: str, mode: str, ask: Callable[[Resolved], Awaitable[Answer]]
+    ) -> Answer:
         """Resolve, ask within the deadline, and write one measurement whatever happens."""
+        by.require(Permission.READ_COLLECTIONS)
         started = self._clock.monotonic()
-        to = await self._directory.resolve(name, key)
+        to = await self._directory.resolve(by.collection, key)
         outcome = "ok"
         answer: Answer | None = None
         try:
@@ -159,7 +166,7 @@ class SearchService:
             outcome = error.code
             raise
         finally:
-            self._log.append(_measurement(name, to, mode, outcome, answer, self._since(started)))
+            self._log.append(_measurement(by.collection, to, mode, outcome, answer, self._since(started)))
 
     def _since(self, started: float) -> float:
         return round((self._clock.monotonic() - started) * 1000, 3)

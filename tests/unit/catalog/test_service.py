@@ -5,13 +5,16 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
+from passes import deletes, reads, reads_all, writes
 
 from vectis.adapters.cached.directory import CachedDirectory
+from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.catalog.profiles import VECTORS, Wishes, document_profile, tailored, vectors_profile
 from vectis.catalog.service import CatalogService
+from vectis.domain.access import ANYONE, SYSTEM, Caller, Permission, authorize
 from vectis.domain.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -20,6 +23,7 @@ from vectis.domain.errors import (
     InvalidName,
     LimitExceeded,
     NotFound,
+    PermissionDenied,
 )
 from vectis.domain.profiles import Chunking, EmbeddingProfile
 from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
@@ -36,7 +40,12 @@ class House:
         self.engine = engine
         self.directory = CachedDirectory(store, clock)
         self.catalog = CatalogService(
-            store=store, admin=engine, directory=self.directory, profiles={VECTORS: vectors_profile()}, clock=clock
+            store=store,
+            queue=LedgerQueue(store, clock),
+            admin=engine,
+            directory=self.directory,
+            profiles={VECTORS: vectors_profile()},
+            clock=clock,
         )
 
 
@@ -48,84 +57,84 @@ async def house() -> AsyncIterator[House]:
 
 
 async def test_create_describe_list_delete(house: House) -> None:
-    made = await house.catalog.create("a", VECTORS, SMALL)
+    made = await house.catalog.create(writes("a"), VECTORS, SMALL)
     assert made.state.points == 0
     assert made.collection.profile.schema.dense["dense"].size == 4
-    assert [d.collection.name for d in await house.catalog.collections()] == ["a"]
-    await house.catalog.delete("a")
+    assert [d.collection.name for d in await house.catalog.collections(reads_all())] == ["a"]
+    await house.catalog.delete(deletes("a"))
     assert await house.engine.names() == []
     with pytest.raises(CollectionNotFound):
-        await house.catalog.describe("a")
+        await house.catalog.describe(reads("a"))
 
 
 @pytest.mark.parametrize("name", ["", "-a", "a/b", "a b", "ü", "x" * 129, "..", "_a"])
 async def test_names_that_are_not_allowed(house: House, name: str) -> None:
     with pytest.raises(InvalidName):
-        await house.catalog.create(name, VECTORS, SMALL)
+        await house.catalog.create(writes(name), VECTORS, SMALL)
     assert await house.engine.names() == []
 
 
 async def test_a_name_is_given_once(house: House) -> None:
-    await house.catalog.create("a", VECTORS, SMALL)
+    await house.catalog.create(writes("a"), VECTORS, SMALL)
     with pytest.raises(CollectionExists):
-        await house.catalog.create("a", VECTORS, SMALL)
-    await house.catalog.set_alias("public", "a")
+        await house.catalog.create(writes("a"), VECTORS, SMALL)
+    await house.catalog.set_alias(writes("public"), writes("a"))
     with pytest.raises(CollectionExists):
-        await house.catalog.create("public", VECTORS, SMALL)
+        await house.catalog.create(writes("public"), VECTORS, SMALL)
     assert await house.engine.names() == ["a"]
 
 
 async def test_an_unknown_profile_names_the_known_ones(house: House) -> None:
     with pytest.raises(NotFound, match=VECTORS):
-        await house.catalog.create("a", "wild", SMALL)
+        await house.catalog.create(writes("a"), "wild", SMALL)
 
 
 async def test_what_the_engine_refuses_leaves_no_record(house: House) -> None:
     from_default = Wishes(dense={"dense": DenseParams(size=4)})  # quantization, which the memory engine lacks
     with pytest.raises(InvalidInput):
-        await house.catalog.create("a", VECTORS, from_default)
+        await house.catalog.create(writes("a"), VECTORS, from_default)
     assert await house.store.collection("a") is None
 
 
 async def test_aliases_move_in_one_step_and_the_engine_follows(house: House) -> None:
     for name in ("a", "b"):
-        await house.catalog.create(name, VECTORS, SMALL)
-    first = await house.catalog.set_alias("public", "a")
-    second = await house.catalog.set_alias("public", "b")
+        await house.catalog.create(writes(name), VECTORS, SMALL)
+    first = await house.catalog.set_alias(writes("public"), writes("a"))
+    second = await house.catalog.set_alias(writes("public"), writes("b"))
     assert second.version > first.version
     assert await house.engine.aliases() == {"public": "b"}
-    assert (await house.catalog.describe("public")).collection.name == "b"
+    assert (await house.catalog.describe(reads("public"))).collection.name == "b"
     with pytest.raises(Conflict, match="public"):
-        await house.catalog.delete("b")
-    await house.catalog.delete_alias("public")
+        await house.catalog.delete(deletes("b"))
+    await house.catalog.delete_alias(writes("public"))
     assert await house.engine.aliases() == {}
     with pytest.raises(NotFound):
-        await house.catalog.delete_alias("public")
+        await house.catalog.delete_alias(writes("public"))
     with pytest.raises(CollectionNotFound):
-        await house.catalog.set_alias("public", "nowhere")
+        await house.catalog.set_alias(writes("public"), writes("nowhere"))
 
 
 async def test_reconcile_mends_what_a_kill_left(house: House) -> None:
-    await house.catalog.create("kept", VECTORS, SMALL)
-    await house.catalog.create("lost", VECTORS, SMALL)
-    await house.catalog.set_alias("public", "kept")
+    await house.catalog.create(writes("kept"), VECTORS, SMALL)
+    await house.catalog.create(writes("lost"), VECTORS, SMALL)
+    await house.catalog.set_alias(writes("public"), writes("kept"))
     await house.engine.apply_aliases({})
     await house.engine.drop("lost")
     await house.engine.create("orphan", tailored(vectors_profile(), SMALL).schema)
-    await house.catalog.reconcile()
+    await house.catalog.reconcile(authorize(SYSTEM, Permission.SYSTEM_CONFIG))
     assert await house.engine.names() == ["kept", "lost"]
     assert await house.engine.aliases() == {"public": "kept"}
-    await house.catalog.reconcile()
+    await house.catalog.reconcile(authorize(SYSTEM, Permission.SYSTEM_CONFIG))
     assert await house.engine.names() == ["kept", "lost"]
 
 
 async def test_payload_indexes_are_bounded_and_named(house: House) -> None:
-    await house.catalog.create("a", VECTORS, SMALL)
-    await house.catalog.create_index("a", "language", PayloadIndexKind.KEYWORD)
-    await house.catalog.create_index("a", "language", PayloadIndexKind.KEYWORD)
-    assert (await house.catalog.describe("a")).state.payload_indexes == {"language": PayloadIndexKind.KEYWORD}
+    await house.catalog.create(writes("a"), VECTORS, SMALL)
+    await house.catalog.create_index(writes("a"), "language", PayloadIndexKind.KEYWORD)
+    await house.catalog.create_index(writes("a"), "language", PayloadIndexKind.KEYWORD)
+    assert (await house.catalog.describe(reads("a"))).state.payload_indexes == {"language": PayloadIndexKind.KEYWORD}
     with pytest.raises(InvalidInput):
-        await house.catalog.create_index("a", " ", PayloadIndexKind.KEYWORD)
+        await house.catalog.create_index(writes("a"), " ", PayloadIndexKind.KEYWORD)
 
 
 @pytest.mark.parametrize(
@@ -175,3 +184,29 @@ def test_documents_are_indexed_by_what_they_are_filtered_by() -> None:
     assert profile.schema.payload_indexes["last_updated"] is PayloadIndexKind.DATETIME
     assert profile.schema.payload_indexes["difficulty_level"] is PayloadIndexKind.INTEGER
     assert {"language", "framework", "doc_type", "version", "document_id"} <= set(profile.schema.payload_indexes)
+
+
+async def test_an_alias_stays_within_its_tenant(house: House) -> None:
+    for name in ("a~docs", "b~docs", "docs"):
+        await house.catalog.create(writes(name), VECTORS, SMALL)
+    for alias, name in (("a~public", "b~docs"), ("public", "a~docs"), ("a~public", "docs")):
+        with pytest.raises(InvalidInput, match="one tenant"):
+            await house.catalog.set_alias(writes(alias), writes(name))
+    await house.catalog.set_alias(writes("a~public"), writes("a~docs"))
+    a, b = (Caller(name=tenant, rights=ANYONE.rights, tenant=tenant) for tenant in "ab")
+    assert [d.collection.name for d in await house.catalog.collections(reads_all(a))] == ["a~docs"]
+    assert [route.alias for route in await house.catalog.aliases(reads_all(a))] == ["a~public"]
+    assert await house.catalog.aliases(reads_all(b)) == []
+    assert (await house.catalog.describe(reads("public", a))).collection.name == "a~docs"
+    with pytest.raises(CollectionNotFound):
+        await house.catalog.describe(reads("public", b))
+
+
+async def test_optimizing_later_is_a_job_of_the_collection_behind_the_name(house: House) -> None:
+    await house.catalog.create(writes("a"), VECTORS, SMALL)
+    await house.catalog.set_alias(writes("public"), writes("a"))
+    job = await house.catalog.optimize_later(writes("public"))
+    assert (await house.store.job(job.id)) == job
+    assert job.collection == "a"
+    with pytest.raises(PermissionDenied):
+        await house.catalog.optimize_later(reads("a"))

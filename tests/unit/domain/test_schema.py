@@ -12,14 +12,34 @@ from vectis.domain.schema import NAME_MAX, CollectionSchema, DenseParams, Sparse
 SCHEMA = CollectionSchema(dense={"dense": DenseParams(size=2)}, sparse={"sparse": SparseParams()})
 
 
-@pytest.mark.parametrize("name", ["a", "7", "docs", "docs-2024_v1", "A" * NAME_MAX])
+@pytest.mark.parametrize("name", ["a", "7", "docs", "docs-2024_v1", "A" * NAME_MAX, "acme~docs", "a~" + "b" * 126])
 def test_allowed_names(name: str) -> None:
     check_name(name)
 
 
 @pytest.mark.parametrize(
     "name",
-    ["", " ", "_a", "-a", "a b", "a/b", "..", "a.b", "größe", "²", "a\n", "a\0", "A" * (NAME_MAX + 1)],
+    [
+        "",
+        " ",
+        "_a",
+        "-a",
+        "a b",
+        "a/b",
+        "..",
+        "a.b",
+        "größe",
+        "²",
+        "a\n",
+        "a\0",
+        "A" * (NAME_MAX + 1),
+        "~",
+        "~docs",
+        "acme~",
+        "acme~-docs",
+        "acme~docs~x",
+        "a~" + "b" * 127,
+    ],
 )
 def test_refused_names(name: str) -> None:
     with pytest.raises(InvalidName) as caught:

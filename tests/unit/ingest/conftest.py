@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from passes import writes
 
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.edge.bm25 import EdgeBm25
@@ -129,7 +130,7 @@ class World:
 
     async def ingest(self, *documents: Document) -> dict[str, int]:
         """Accept, run the job, give back its counts (all zero when there was nothing to do)."""
-        accepted = await self.service.accept("docs", documents)
+        accepted = await self.service.accept(writes("docs"), documents)
         assert not accepted.refused
         return await self.run(self.queue.jobs[-1]) if accepted.job_id else {}
 

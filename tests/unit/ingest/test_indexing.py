@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from msgspec.structs import replace
+from passes import reads, writes
 
 from vectis.domain.documents import Document
 from vectis.domain.errors import Conflict, EngineUnavailable
@@ -41,14 +42,14 @@ async def test_a_document_becomes_points_with_payload(world: Any) -> None:
         "ordinal": 1, "source": "docs", "url": "https://example.org/b", "language": "python",
         "last_updated": "2024-05-06T00:00:00Z", "team": "core", "content_hash": payloads[1]["content_hash"],
     }  # fmt: skip
-    stored = (await world.service.get("docs", "a/b.md")).stored
+    stored = (await world.service.get(reads("docs"), "a/b.md")).stored
     assert (stored.indexed_revision, stored.chunks, stored.error) == (stored.revision, 2, None)
     assert "Install > Linux. x0" in " ".join(world.embedder.embedded)
 
 
 async def test_the_same_document_again_is_unchanged(world: Any) -> None:
     await world.ingest(FIRST)
-    accepted = await world.service.accept("docs", [FIRST])
+    accepted = await world.service.accept(writes("docs"), [FIRST])
     assert (accepted.job_id, accepted.accepted, accepted.unchanged) == (None, 0, 1)
 
 
@@ -73,13 +74,13 @@ async def test_a_changed_payload_embeds_nothing(world: Any) -> None:
 
 async def test_a_deleted_document_takes_its_chunks_along(world: Any) -> None:
     await world.ingest(FIRST, replace(FIRST, id="other"))
-    removed = await world.service.remove("docs", ["guide", "unknown"])
+    removed = await world.service.remove(writes("docs"), ["guide", "unknown"])
     assert removed.removed == 1
     counts = await world.run(world.queue.jobs[-1])
     assert counts["removed"] == 3
     assert {payload["document_id"] for payload, _ in (await world.points()).values()} == {"other"}
     assert [stored.document.id for stored in await world.store.documents("docs", ["guide", "other"])] == ["other"]
-    assert (await world.service.remove("docs", ["guide"])).job_id is None
+    assert (await world.service.remove(writes("docs"), ["guide"])).job_id is None
 
 
 async def test_equal_paragraphs_are_separate_points(world: Any) -> None:
@@ -91,7 +92,7 @@ async def test_equal_paragraphs_are_separate_points(world: Any) -> None:
 async def test_an_unreadable_document_is_reported_and_the_others_are_indexed(world: Any) -> None:
     counts = await world.ingest(Document(id="deep", text=">" * 10_000 + "x"), FIRST)
     assert (counts["failed"], counts["documents"]) == (1, 2)
-    assert "nested deeper" in (await world.service.get("docs", "deep")).stored.error
+    assert "nested deeper" in (await world.service.get(reads("docs"), "deep")).stored.error
     assert {payload["document_id"] for payload, _ in (await world.points()).values()} == {"guide"}
 
 
@@ -112,7 +113,7 @@ async def test_without_embedder_chunks_are_sparse_and_completed_later(world: Any
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (0, 3)
     assert all(set(vectors) == {SPARSE, DENSE} for _, vectors in (await world.points()).values())
-    assert (await world.service.accept("docs", [FIRST])).unchanged == 1
+    assert (await world.service.accept(writes("docs"), [FIRST])).unchanged == 1
 
 
 async def test_another_embedding_profile_is_refused(new_world: Callable[..., Awaitable[Any]]) -> None:
@@ -122,7 +123,7 @@ async def test_another_embedding_profile_is_refused(new_world: Callable[..., Awa
 
 
 async def test_a_document_changed_during_its_job_ends_as_last_sent(world: Any) -> None:
-    await world.service.accept("docs", [FIRST])
+    await world.service.accept(writes("docs"), [FIRST])
     first = world.queue.jobs[-1]
     upsert = world.engine.upsert
 
@@ -152,7 +153,7 @@ async def test_average_length_is_fitted_and_refitted_on_drift(world: Any) -> Non
 
 
 async def test_a_job_of_a_collection_that_is_gone_ends_quietly(world: Any) -> None:
-    await world.service.accept("docs", [FIRST])
+    await world.service.accept(writes("docs"), [FIRST])
     await world.store.remove_collection("docs")
     await world.engine.drop("docs")
     assert await world.run(world.queue.jobs[-1]) == {}
@@ -192,7 +193,7 @@ async def story(world: Any, dying: Dying | None = None) -> bool:
     """An old document changes, one is deleted, one is new; give back whether the run was killed on its way."""
     await world.ingest(FIRST, guide(words("old"), id="old"))
     await world.store.mark_deleted("docs", ["old"], Job("gone", "ingest", JobState.PENDING, {}), world.clock.now())
-    await world.service.accept("docs", [SECOND, guide(words("new"), words("new"), id="new")])
+    await world.service.accept(writes("docs"), [SECOND, guide(words("new"), words("new"), id="new")])
     job = world.queue.jobs[-1]
     job = replace(job, payload={"collection": "docs", "ids": ["old", "guide", "new"]})
     killed = False

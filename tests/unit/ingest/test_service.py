@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from passes import reads, writes
 
 from vectis.domain.documents import Document
 from vectis.domain.errors import CollectionNotFound, Conflict, DocumentNotFound, LimitExceeded, Unsupported
@@ -41,7 +42,7 @@ def nested(depth: int) -> list[Any]:
 )
 async def test_a_bad_document_is_refused_with_place_and_reason(world: Any, document: Document, code: str) -> None:
     good = Document(id="good", text="fine")
-    accepted = await world.service.accept("docs", [good, document])
+    accepted = await world.service.accept(writes("docs"), [good, document])
     assert accepted.accepted == 1
     ((index, refused_code),) = [(r.index, r.code) for r in accepted.refused]
     assert (index, refused_code) == (1, code)
@@ -49,7 +50,7 @@ async def test_a_bad_document_is_refused_with_place_and_reason(world: Any, docum
 
 
 async def test_only_bad_documents_make_no_job(world: Any) -> None:
-    accepted = await world.service.accept("docs", [Document(id="", text="x")])
+    accepted = await world.service.accept(writes("docs"), [Document(id="", text="x")])
     assert (accepted.job_id, accepted.accepted, world.queue.jobs) == (None, 0, [])
 
 
@@ -60,43 +61,43 @@ async def test_the_last_of_two_with_one_id_counts(world: Any) -> None:
 
 async def test_what_is_not_there_is_said(world: Any) -> None:
     with pytest.raises(CollectionNotFound):
-        await world.service.accept("nowhere", [])
+        await world.service.accept(writes("nowhere"), [])
     with pytest.raises(DocumentNotFound):
-        await world.service.get("docs", "nothing")
+        await world.service.get(reads("docs"), "nothing")
     with pytest.raises(LimitExceeded):
-        await world.service.list("docs", limit=1001)
+        await world.service.list(reads("docs"), limit=1001)
     with pytest.raises(LimitExceeded):
-        await world.service.accept("docs", [Document(id="a", text="x")] * (DOCUMENTS_MAX + 1))
+        await world.service.accept(writes("docs"), [Document(id="a", text="x")] * (DOCUMENTS_MAX + 1))
 
 
 async def test_a_collection_of_callers_vectors_takes_no_documents(new_world: Callable[..., Awaitable[Any]]) -> None:
     world = await new_world(embedding=None)
     with pytest.raises(Unsupported, match="own vectors"):
-        await world.service.accept("docs", [Document(id="a", text="x")])
+        await world.service.accept(writes("docs"), [Document(id="a", text="x")])
 
 
 async def test_documents_are_listed_by_source(world: Any) -> None:
     await world.ingest(Document(id="a", text="x", source="s"), Document(id="b", text="y", source="t"))
-    page = await world.service.list("docs", source="t")
+    page = await world.service.list(reads("docs"), source="t")
     assert [kept.stored.document.id for kept in page.documents] == ["b"]
 
 
 async def test_documents_are_put_to_an_alias_as_to_its_collection(world: Any) -> None:
     await world.store.set_route("public", [Target("docs")])
-    accepted = await world.service.accept("public", [Document(id="a", text="x"), Document(id="b", text="y")])
+    accepted = await world.service.accept(writes("public"), [Document(id="a", text="x"), Document(id="b", text="y")])
     await world.run(world.queue.jobs[-1])
     assert world.queue.jobs[-1].payload["collection"] == "docs"
-    assert (await world.service.get("public", "a")).current
-    assert (await world.service.accept("docs", [Document(id="a", text="x")])).unchanged == 1
-    assert (await world.service.remove("public", ["a"])).removed == 1
-    page = await world.service.list("public")
+    assert (await world.service.get(reads("public"), "a")).current
+    assert (await world.service.accept(writes("docs"), [Document(id="a", text="x")])).unchanged == 1
+    assert (await world.service.remove(writes("public"), ["a"])).removed == 1
+    page = await world.service.list(reads("public"))
     assert (accepted.accepted, [kept.stored.document.id for kept in page.documents]) == (2, ["b"])
 
 
 async def test_documents_for_an_alias_of_several_collections_are_refused(world: Any) -> None:
     await world.store.set_route("public", [Target("docs", weight_percent=50.0), Target("docs", "b", 50.0)])
     with pytest.raises(Conflict, match="name one of them"):
-        await world.service.accept("public", [Document(id="a", text="x")])
+        await world.service.accept(writes("public"), [Document(id="a", text="x")])
     with pytest.raises(Conflict):
-        await world.service.remove("public", ["a"])
+        await world.service.remove(writes("public"), ["a"])
     assert world.queue.jobs == []

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from passes import reads, writes
 
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.memory.clock import ManualClock
@@ -37,13 +38,13 @@ def point(id: int, **payload: object) -> Point:
 
 
 async def test_upsert_read_delete(points: PointService) -> None:
-    assert await points.upsert("c", [point(1, a=1), point(2)]) == 2
-    assert (await points.get("c", 1)).payload == {"a": 1}
-    await points.delete("c", [1])
+    assert await points.upsert(writes("c"), [point(1, a=1), point(2)]) == 2
+    assert (await points.get(reads("c"), 1)).payload == {"a": 1}
+    await points.delete(writes("c"), [1])
     with pytest.raises(PointNotFound):
-        await points.get("c", 1)
-    await points.delete_matching("c", Filter(must_not=[Condition(key="a", match=Match(value=1))]))
-    assert await points.count("c", None) == 0
+        await points.get(reads("c"), 1)
+    await points.delete_matching(writes("c"), Filter(must_not=[Condition(key="a", match=Match(value=1))]))
+    assert await points.count(reads("c"), None) == 0
 
 
 @pytest.mark.parametrize(
@@ -61,19 +62,19 @@ async def test_upsert_read_delete(points: PointService) -> None:
 )
 async def test_one_bad_point_and_nothing_is_written(points: PointService, bad: Point, error: type[Exception]) -> None:
     with pytest.raises(error, match=r"points\[1\]"):
-        await points.upsert("c", [point(1), bad])
-    assert await points.count("c", None) == 0
+        await points.upsert(writes("c"), [point(1), bad])
+    assert await points.count(reads("c"), None) == 0
 
 
 async def test_counts_are_bounded(points: PointService) -> None:
     with pytest.raises(LimitExceeded, match="maximum is 3"):
-        await points.upsert("c", [point(i) for i in range(4)])
+        await points.upsert(writes("c"), [point(i) for i in range(4)])
     with pytest.raises(LimitExceeded):
-        await points.scroll("c", limit=6, offset=None, filter=None, with_payload=True, with_vectors=False)
+        await points.scroll(reads("c"), limit=6, offset=None, filter=None, with_payload=True, with_vectors=False)
 
 
 async def test_an_empty_filter_deletes_nothing(points: PointService) -> None:
-    await points.upsert("c", [point(1)])
+    await points.upsert(writes("c"), [point(1)])
     with pytest.raises(InvalidInput, match="every point"):
-        await points.delete_matching("c", Filter())
-    assert await points.count("c", None) == 1
+        await points.delete_matching(writes("c"), Filter())
+    assert await points.count(reads("c"), None) == 1

@@ -30,7 +30,7 @@ VECTORS = {DENSE: dense([1.0, 0.0, 0.0, 0.0]), SPARSE: SparseVector([1], [1.0])}
 
 
 def text(**given: object) -> TextSearch:
-    return msgspec.structs.replace(TextSearch(name="docs", query="words"), **given)
+    return msgspec.structs.replace(TextSearch(query="words"), **given)
 
 
 def test_hybrid_asks_both_prefetches_with_the_defaults_for_documentation() -> None:
@@ -112,12 +112,12 @@ def test_words_need_a_document_collection() -> None:
 
 def test_a_vector_search_takes_the_usual_vector_and_says_both_dimensions() -> None:
     with pytest.raises(WrongDimension, match="3 dimensions, the collection has 768"):
-        vector_query(VectorSearch(name="own", vector=dense([1.0, 2.0, 3.0])), OWN, LIMITS)
-    query = vector_query(VectorSearch(name="own", vector=SparseVector([1], [1.0]), limit=3, offset=2), OWN, LIMITS)
+        vector_query(VectorSearch(vector=dense([1.0, 2.0, 3.0])), OWN, LIMITS)
+    query = vector_query(VectorSearch(vector=SparseVector([1], [1.0]), limit=3, offset=2), OWN, LIMITS)
     assert query.prefetches[0].using == SPARSE
     assert query.prefetches[0].limit == 5
     with pytest.raises(InvalidVector, match="no such vector"):
-        vector_query(VectorSearch(name="own", vector=dense([1.0] * 768), using="other"), OWN, LIMITS)
+        vector_query(VectorSearch(vector=dense([1.0] * 768), using="other"), OWN, LIMITS)
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,14 @@ class SqlJobs(StorePart):
             row = (await connection.execute(sa.select(jobs).where(jobs.c.id == job_id))).one_or_none()
             return None if row is None else job_of(row)
 
-    async def jobs(self, *, limit: int, kind: str | None = None) -> list[Job]:
+    async def jobs(self, *, limit: int, kind: str | None = None, before: str | None = None) -> list[Job]:
         """See the port."""
         statement = sa.select(jobs).order_by(jobs.c.sequence.desc()).limit(limit)
         if kind is not None:
             statement = statement.where(jobs.c.kind == kind)
+        if before is not None:
+            place = sa.select(jobs.c.sequence).where(jobs.c.id == before).scalar_subquery()
+            statement = statement.where(jobs.c.sequence < place)
         async with self._database.read() as connection:
             return [job_of(row) for row in await connection.execute(statement)]
 

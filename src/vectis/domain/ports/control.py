@@ -122,8 +122,8 @@ class JobLedger(Protocol):
         """None on absence."""
         ...
 
-    async def jobs(self, *, limit: int, kind: str | None = None) -> list[Job]:
-        """Newest first."""
+    async def jobs(self, *, limit: int, kind: str | None = None, before: str | None = None) -> list[Job]:
+        """Newest first; `before`: only those recorded before the job of this id."""
         ...
 
     async def unfinished_jobs(self, *, limit: int) -> list[Job]:

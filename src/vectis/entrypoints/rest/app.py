@@ -8,6 +8,7 @@ from uuid import uuid4
 import structlog
 from starlette.types import Message, Receive, Scope, Send
 
+from vectis.domain.access import NOBODY
 from vectis.domain.errors import DiskFull, VectisError
 from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
@@ -35,7 +36,7 @@ class RestApp:
             raise RuntimeError(f"this server speaks HTTP, not {scope['type']}")
         started = perf_counter()
         request_id = _request_id(scope)
-        scope["vectis.request_id"] = request_id
+        scope["vectis.request_id"], scope["vectis.caller"] = request_id, NOBODY
         request_id_var.set(request_id)
         sent = _Sent(send)
         name = "unknown"
@@ -43,25 +44,25 @@ class RestApp:
             name, endpoint, scope["path_params"] = self._routes.find(scope["method"], scope["path"])
             await endpoint(scope, receive, sent)
         except VectisError as error:
-            await self._fail(error, sent, request_id)
+            await self._fail(error, scope, sent)
         except OSError as error:
             if error.errno != errno.ENOSPC:
-                await self._bug(scope, sent, request_id)
+                await self._bug(scope, sent)
             else:
-                await self._fail(
-                    DiskFull("the disk is full; nothing was written: free space and repeat"), sent, request_id
-                )
+                await self._fail(DiskFull("the disk is full; nothing was written: free space and repeat"), scope, sent)
         except Exception:  # noqa: BLE001 - outermost frame of a request: a bug is logged with its trace, answered with 500
-            await self._bug(scope, sent, request_id)
+            await self._bug(scope, sent)
         self._observe(name, sent.status, perf_counter() - started)
 
-    async def _fail(self, error: VectisError, sent: "_Sent", request_id: str) -> None:
-        status, body, headers = problem(error, request_id)
+    async def _fail(self, error: VectisError, scope: Scope, sent: "_Sent") -> None:
+        request_id = scope["vectis.request_id"]
+        status, body, headers = problem(error, request_id, scope["vectis.caller"])
         if status >= 500:
             log.warning("request_failed", code=error.code, detail=error.message, status=status)
         await sent.problem(status, body, request_id, headers)
 
-    async def _bug(self, scope: Scope, sent: "_Sent", request_id: str) -> None:
+    async def _bug(self, scope: Scope, sent: "_Sent") -> None:
+        request_id = scope["vectis.request_id"]
         log.exception("request_crashed", method=scope["method"], path=scope["path"])
         await sent.problem(500, internal_problem(request_id), request_id, {})
 

@@ -32,7 +32,13 @@ def document() -> bytes:
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
         "paths": paths,
-        "components": {"schemas": {name: _without_indentation(schema) for name, schema in components.items()}},
+        "components": {
+            "schemas": {name: _without_indentation(schema) for name, schema in components.items()},
+            "securitySchemes": {
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+            },
+        },
     }
     return msgspec.json.encode(content, order="deterministic")
 
@@ -56,18 +62,27 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "parameters": _parameters(operation),
         "responses": {
             str(operation.status): {"description": "Done", "content": _answer(operation)},
-            "default": {
-                "description": "What went wrong and what to do next",
-                "content": {"application/problem+json": {"schema": _reference(Problem)}},
-            },
+            "default": _problem("What went wrong and what to do next"),
         },
+        "security": [],
     }
+    if operation.permission is not None:
+        described["x-permission"] = operation.permission
+        described["security"] = [{"bearer": []}, {"key": []}]
+        described["responses"] |= {
+            "401": _problem("No credentials came with the request"),
+            "403": _problem(f"The credentials are not valid, or do not have the permission {operation.permission}"),
+        }
     if operation.body is not None:
         content: dict[str, Any] = {media: {"schema": _reference(operation.body)} for media in (JSON, MSGPACK)}
         if operation.raw is not None:
             content[RAW] = {"schema": {"type": "string", "format": "binary", "description": "little-endian float32"}}
         described["requestBody"] = {"required": True, "content": content}
     return described
+
+
+def _problem(description: str) -> dict[str, Any]:
+    return {"description": description, "content": {"application/problem+json": {"schema": _reference(Problem)}}}
 
 
 def _answer(operation: Operation) -> dict[str, Any]:

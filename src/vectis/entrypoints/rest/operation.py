@@ -1,15 +1,16 @@
-"""One route as data, and the bare ASGI application that runs it: read, decode, call the handler, encode, send.
+"""One route as data, and the bare ASGI application that runs it: authorize, read, decode, call the handler, encode, send.
 
 The same path serves hot and cold routes; there is no validation beside msgspec's typed decoding.
 """
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import parse_qsl
 
 import msgspec
 from starlette.types import Receive, Scope, Send
 
+from vectis.domain.access import NOBODY, Caller, CollectionPass, Pass, Permission, authorize, authorize_on
 from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge
 from vectis.runtime.services import Services
 
@@ -18,14 +19,32 @@ MSGPACK = "application/msgpack"
 RAW = "application/octet-stream"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
+PUBLIC: Final = None
+"""The permission of an operation that answers anyone and does not ask who it is."""
+
 
 class Call(msgspec.Struct):
-    """What a handler gets: the services, path parameters, the decoded body and query string (None where there is none)."""
+    """What a handler gets: the services, path parameters, the decoded body and query string (None where there is none).
+
+    A handler gets the passes that services want from `may` and `may_all`, and from nowhere else.
+    """
 
     services: Services
+    caller: Caller
+    permission: Permission | None
     path: dict[str, str]
     body: Any
     query: Any
+
+    def may(self, name: str) -> CollectionPass:
+        """The pass to do what the operation declares with the collection or alias `name`. Raises PermissionDenied."""
+        assert self.permission is not None, "a public operation declares nothing that a pass could be for"
+        return authorize_on(self.caller, self.permission, name)
+
+    def may_all(self) -> Pass:
+        """The pass to do what the operation declares where no one collection is meant. Raises PermissionDenied."""
+        assert self.permission is not None, "a public operation declares nothing that a pass could be for"
+        return authorize(self.caller, self.permission)
 
 
 class Reply(msgspec.Struct):
@@ -47,11 +66,12 @@ class RawBody(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A method and path, what it takes and gives, and who handles it. OpenAPI is made from these fields."""
+    """A method and path, what it needs, takes and gives, and who handles it. OpenAPI is made from these fields."""
 
     name: str
     method: str
     path: str
+    permission: Permission | None
     summary: str
     handler: Handler
     answer: Any
@@ -74,6 +94,7 @@ class Endpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         operation = self.operation
+        caller = NOBODY if operation.permission is None else await self._caller(scope, operation.permission)
         handler, query_kind, body = operation.handler, operation.query, None
         content_type, accept = _media(scope)
         if self._from_json is not None:
@@ -83,7 +104,7 @@ class Endpoint:
             else:
                 body = self._decode(content, content_type)
         query = None if query_kind is None else _decode_query(scope["query_string"], query_kind)
-        reply = await handler(Call(self._services, scope["path_params"], body, query))
+        reply = await handler(Call(self._services, caller, operation.permission, scope["path_params"], body, query))
         status, out_type = operation.status, ""
         if type(reply) is Reply:
             reply, status, out_type = reply.content, reply.status, reply.content_type
@@ -94,6 +115,15 @@ class Endpoint:
         else:
             out, out_type = self._to_json.encode(reply), JSON
         await respond(send, status, out, out_type, scope["vectis.request_id"])
+
+    async def _caller(self, scope: Scope, permission: Permission) -> Caller:
+        """Who calls, refused before the body is read when no role of theirs has the permission at all."""
+        caller = self._services.authenticate(scope)
+        if not isinstance(caller, Caller):
+            caller = await caller
+        scope["vectis.caller"] = caller
+        authorize(caller, permission)
+        return caller
 
     def _decode(self, content: bytes, content_type: str) -> Any:
         decoder = self._from_msgpack if content_type == MSGPACK else self._from_json

@@ -3,6 +3,7 @@
 import msgspec
 
 from vectis.domain import errors
+from vectis.domain.access import Caller
 
 STATUS: dict[type[errors.VectisError], int] = {
     errors.InvalidInput: 422,
@@ -24,6 +25,9 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.JobNotFound: 404,
     errors.RouteNotFound: 404,
     errors.MethodNotAllowed: 405,
+    errors.Unauthenticated: 401,
+    errors.Forbidden: 403,
+    errors.PermissionDenied: 403,
     errors.Conflict: 409,
     errors.CollectionExists: 409,
     errors.DataFolderInUse: 409,
@@ -39,21 +43,24 @@ STATUS: dict[type[errors.VectisError], int] = {
 INTERNAL = "internal_error"
 
 
-def problem(error: errors.VectisError, request_id: str) -> tuple[int, bytes, dict[str, str]]:
-    """Status, body and extra headers for an error that Vectis raised on purpose."""
+def problem(error: errors.VectisError, request_id: str, caller: Caller) -> tuple[int, bytes, dict[str, str]]:
+    """Status, body and extra headers for an error that Vectis raised on purpose, names in it as the caller writes them."""
     status = STATUS[type(error)]
+    fields = {name: caller.own_words(v) if isinstance(v, str) else v for name, v in error.fields.items()}
     body: dict[str, object] = {
-        **error.fields,
+        **fields,
         "type": f"urn:vectis:error:{error.code}",
         "title": (type(error).__doc__ or error.code).strip().splitlines()[0],
         "status": status,
-        "detail": error.message,
+        "detail": caller.own_words(error.message),
         "code": error.code,
         "request_id": request_id,
     }
     headers: dict[str, str] = {}
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
+    if isinstance(error, errors.Unauthenticated):
+        headers["www-authenticate"] = "Bearer"
     if isinstance(error, errors.MethodNotAllowed):
         headers["allow"] = str(error.fields["allowed"])
     return status, msgspec.json.encode(body), headers

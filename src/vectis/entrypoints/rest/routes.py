@@ -1,78 +1,82 @@
 """Every route of the REST surface, as data."""
 
+from vectis.domain.access import Permission
 from vectis.entrypoints.rest import answers, bodies
 from vectis.entrypoints.rest.handlers import collections, documents, points, search, server
-from vectis.entrypoints.rest.operation import Operation, RawBody
+from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
 
 V1 = "/api/v1"
 COLLECTION = f"{V1}/collections/{{collection}}"
 
+READ = Permission.READ_COLLECTIONS
+WRITE = Permission.WRITE_COLLECTIONS
+
 SEARCH = (
-    Operation("search", "POST", f"{V1}/search", "Search documents by words", search.text,
+    Operation("search", "POST", f"{V1}/search", READ, "Search documents by words", search.text,
               answers.SearchAnswer, body=bodies.SearchBody),
-    Operation("search_vectors", "POST", f"{V1}/vectors/search", "Find the points nearest to a vector", search.vector,
+    Operation("search_vectors", "POST", f"{V1}/vectors/search", READ, "Find the points nearest to a vector", search.vector,
               answers.SearchAnswer, body=bodies.VectorSearchBody, raw=RawBody(search.raw_vector, bodies.RawVectorQuery)),
-    Operation("search_vectors_batch", "POST", f"{V1}/vectors/search/batch", "Several vector searches at once",
+    Operation("search_vectors_batch", "POST", f"{V1}/vectors/search/batch", READ, "Several vector searches at once",
               search.vector_batch, answers.SearchAnswers, body=bodies.VectorSearchBatch),
 )  # fmt: skip
 
 COLLECTIONS = (
-    Operation("create_collection", "POST", f"{V1}/collections", "Create a collection", collections.create,
+    Operation("create_collection", "POST", f"{V1}/collections", WRITE, "Create a collection", collections.create,
               answers.CollectionDetail, body=bodies.CreateCollection, status=201),
-    Operation("list_collections", "GET", f"{V1}/collections", "List collections", collections.list_all,
+    Operation("list_collections", "GET", f"{V1}/collections", READ, "List collections", collections.list_all,
               answers.CollectionList),
-    Operation("describe_collection", "GET", COLLECTION, "Describe a collection", collections.describe,
+    Operation("describe_collection", "GET", COLLECTION, READ, "Describe a collection", collections.describe,
               answers.CollectionDetail),
-    Operation("delete_collection", "DELETE", COLLECTION, "Delete a collection with all it holds", collections.delete,
-              answers.Deleted),
-    Operation("optimize_collection", "POST", f"{COLLECTION}/optimize", "Build what is unindexed", collections.optimize,
+    Operation("delete_collection", "DELETE", COLLECTION, Permission.DELETE_COLLECTIONS, "Delete a collection with all it holds",
+              collections.delete, answers.Deleted),
+    Operation("optimize_collection", "POST", f"{COLLECTION}/optimize", WRITE, "Build what is unindexed", collections.optimize,
               answers.Optimized, query=bodies.WaitQuery),
-    Operation("create_payload_index", "POST", f"{COLLECTION}/indexes", "Index a payload key", collections.create_index,
+    Operation("create_payload_index", "POST", f"{COLLECTION}/indexes", WRITE, "Index a payload key", collections.create_index,
               answers.Created, body=bodies.CreateIndex),
-    Operation("list_profiles", "GET", f"{V1}/profiles", "List collection profiles", collections.list_profiles,
+    Operation("list_profiles", "GET", f"{V1}/profiles", READ, "List collection profiles", collections.list_profiles,
               answers.ProfileList),
-    Operation("list_aliases", "GET", f"{V1}/aliases", "List aliases", collections.list_aliases, answers.AliasList),
-    Operation("set_alias", "PUT", f"{V1}/aliases/{{alias}}", "Point an alias at a collection", collections.set_alias,
+    Operation("list_aliases", "GET", f"{V1}/aliases", READ, "List aliases", collections.list_aliases, answers.AliasList),
+    Operation("set_alias", "PUT", f"{V1}/aliases/{{alias}}", WRITE, "Point an alias at a collection", collections.set_alias,
               answers.AliasView, body=bodies.SetAlias),
-    Operation("delete_alias", "DELETE", f"{V1}/aliases/{{alias}}", "Delete an alias", collections.delete_alias,
+    Operation("delete_alias", "DELETE", f"{V1}/aliases/{{alias}}", WRITE, "Delete an alias", collections.delete_alias,
               answers.Deleted),
 )  # fmt: skip
 
 POINTS = (
-    Operation("upsert_points", "PUT", f"{COLLECTION}/points", "Insert or replace points", points.upsert,
+    Operation("upsert_points", "PUT", f"{COLLECTION}/points", WRITE, "Insert or replace points", points.upsert,
               answers.Upserted, body=bodies.PutPoints),
-    Operation("scroll_points", "POST", f"{COLLECTION}/points/scroll", "Read points in id order", points.scroll,
+    Operation("scroll_points", "POST", f"{COLLECTION}/points/scroll", READ, "Read points in id order", points.scroll,
               answers.PointPage, body=bodies.ScrollPoints),
-    Operation("count_points", "POST", f"{COLLECTION}/points/count", "Count points", points.count,
+    Operation("count_points", "POST", f"{COLLECTION}/points/count", READ, "Count points", points.count,
               answers.Count, body=bodies.CountPoints),
-    Operation("get_points", "POST", f"{COLLECTION}/points/get", "Read points by id", points.get,
+    Operation("get_points", "POST", f"{COLLECTION}/points/get", READ, "Read points by id", points.get,
               answers.PointList, body=bodies.GetPoints),
-    Operation("delete_points", "POST", f"{COLLECTION}/points/delete", "Delete points by id or filter", points.delete,
+    Operation("delete_points", "POST", f"{COLLECTION}/points/delete", WRITE, "Delete points by id or filter", points.delete,
               answers.Deleted, body=bodies.DeletePoints),
-    Operation("get_point", "GET", f"{COLLECTION}/points/{{id}}", "Read one point", points.get_one, answers.PointView),
+    Operation("get_point", "GET", f"{COLLECTION}/points/{{id}}", READ, "Read one point", points.get_one, answers.PointView),
 )  # fmt: skip
 
 DOCUMENTS = (
-    Operation("put_documents", "POST", f"{COLLECTION}/documents", "Keep and index documents", documents.put,
+    Operation("put_documents", "POST", f"{COLLECTION}/documents", WRITE, "Keep and index documents", documents.put,
               answers.DocumentsAccepted, body=bodies.PutDocuments, query=bodies.WaitQuery, status=202),
-    Operation("list_documents", "GET", f"{COLLECTION}/documents", "List documents", documents.list_page,
+    Operation("list_documents", "GET", f"{COLLECTION}/documents", READ, "List documents", documents.list_page,
               answers.DocumentList, query=bodies.DocumentsQuery),
-    Operation("delete_documents", "POST", f"{COLLECTION}/documents/delete", "Delete documents", documents.delete_many,
+    Operation("delete_documents", "POST", f"{COLLECTION}/documents/delete", WRITE, "Delete documents", documents.delete_many,
               answers.DocumentsRemoved, body=bodies.DeleteDocuments, query=bodies.WaitQuery, status=202),
-    Operation("get_document", "GET", f"{COLLECTION}/documents/{{id:path}}", "Read a document", documents.get,
+    Operation("get_document", "GET", f"{COLLECTION}/documents/{{id:path}}", READ, "Read a document", documents.get,
               answers.DocumentView),
-    Operation("delete_document", "DELETE", f"{COLLECTION}/documents/{{id:path}}", "Delete a document", documents.delete_one,
-              answers.DocumentsRemoved, query=bodies.WaitQuery, status=202),
+    Operation("delete_document", "DELETE", f"{COLLECTION}/documents/{{id:path}}", WRITE, "Delete a document",
+              documents.delete_one, answers.DocumentsRemoved, query=bodies.WaitQuery, status=202),
 )  # fmt: skip
 
 SERVER = (
-    Operation("list_jobs", "GET", f"{V1}/jobs", "List jobs, newest first", server.list_jobs, answers.JobList,
+    Operation("list_jobs", "GET", f"{V1}/jobs", READ, "List jobs, newest first", server.list_jobs, answers.JobList,
               query=bodies.JobsQuery),
-    Operation("get_job", "GET", f"{V1}/jobs/{{id}}", "Read a job", server.get_job, answers.JobView),
-    Operation("health", "GET", "/health", "Whether every part answers", server.health, answers.Health),
-    Operation("api_health", "GET", "/api/health", "The same under /api", server.health, answers.Health),
-    Operation("v1_health", "GET", f"{V1}/health", "The same under /api/v1", server.health, answers.Health),
-    Operation("metrics", "GET", "/metrics", "Prometheus metrics", server.metrics, bytes),
+    Operation("get_job", "GET", f"{V1}/jobs/{{id}}", READ, "Read a job", server.get_job, answers.JobView),
+    Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health),
+    Operation("api_health", "GET", "/api/health", PUBLIC, "The same under /api", server.health, answers.Health),
+    Operation("v1_health", "GET", f"{V1}/health", PUBLIC, "The same under /api/v1", server.health, answers.Health),
+    Operation("metrics", "GET", "/metrics", Permission.VIEW_METRICS, "Prometheus metrics", server.metrics, bytes),
 )  # fmt: skip
 
 OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + SERVER

@@ -4,6 +4,7 @@ from typing import Any, cast
 
 import msgspec
 
+from vectis.domain.access import Caller
 from vectis.domain.errors import InvalidVector
 from vectis.domain.points import Dense, Point, Record, SparseVector, Vector, Vectors, dense
 from vectis.domain.profiles import DENSE
@@ -40,13 +41,13 @@ def record_out(record: Record) -> answers.PointView:
     return answers.PointView(id=record.id, payload=record.payload, vector=vectors_out(record.vectors))
 
 
-def answer_out(answer: Answer, *, explain: bool) -> answers.SearchAnswer:
-    """An answer as shown; stage times only when explained."""
+def answer_out(caller: Caller, answer: Answer, *, explain: bool) -> answers.SearchAnswer:
+    """An answer as shown to `caller`; stage times only when explained."""
     return answers.SearchAnswer(
         results=[_hit_out(hit) for hit in answer.hits],
         took_ms=answer.took_ms,
         degraded=list(answer.degraded),
-        collection=answer.collection,
+        collection=caller.own_name(answer.collection),
         stages_ms=answer.stages_ms if explain else msgspec.UNSET,
     )
 

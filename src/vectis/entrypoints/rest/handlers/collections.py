@@ -1,11 +1,9 @@
 """Collections, payload indexes, aliases and profiles."""
 
-from uuid import uuid4
+from msgspec.structs import replace
 
-from vectis.catalog.jobs import OPTIMIZE
 from vectis.catalog.profiles import DOCUMENT, VECTORS, Wishes
 from vectis.catalog.service import Described
-from vectis.domain.jobs import Job, JobState
 from vectis.domain.routes import Route
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.operation import Call, Reply
@@ -25,7 +23,7 @@ async def create(call: Call) -> answers.CollectionDetail:
         chunking=body.chunking,
     )
     profile = body.profile or (VECTORS if own_vectors else DOCUMENT)
-    return _detail(await call.services.catalog.create(body.name, profile, wishes))
+    return _detail(call, await call.services.catalog.create(call.may(body.name), profile, wishes))
 
 
 async def list_all(call: Call) -> answers.CollectionList:
@@ -33,74 +31,75 @@ async def list_all(call: Call) -> answers.CollectionList:
     return answers.CollectionList(
         collections=[
             answers.CollectionSummary(
-                name=d.collection.name,
+                name=call.caller.own_name(d.collection.name),
                 profile=d.collection.profile.name,
                 created_at=d.collection.created_at,
                 points=d.state.points,
             )
-            for d in await call.services.catalog.collections()
+            for d in await call.services.catalog.collections(call.may_all())
         ]
     )
 
 
 async def describe(call: Call) -> answers.CollectionDetail:
     """One collection, by its name or an alias."""
-    return _detail(await call.services.catalog.describe(call.path["collection"]))
+    return _detail(call, await call.services.catalog.describe(call.may(call.path["collection"])))
 
 
 async def delete(call: Call) -> answers.Deleted:
     """Delete a collection with its documents and points."""
-    await call.services.catalog.delete(call.path["collection"])
+    await call.services.catalog.delete(call.may(call.path["collection"]))
     return answers.Deleted()
 
 
 async def optimize(call: Call) -> answers.Optimized | Reply:
     """Build what is unindexed: now with `wait=true`, else as a job."""
-    catalog, name = call.services.catalog, call.path["collection"]
+    by = call.may(call.path["collection"])
     if call.query.wait:
-        return answers.Optimized(optimized=await catalog.optimize(name))
-    collection = (await catalog.describe(name)).collection.name
-    job = Job(id=uuid4().hex, kind=OPTIMIZE, state=JobState.PENDING, payload={"collection": collection})
-    await call.services.ledger.record_job(job)
-    await call.services.queue.submit(job)
-    return Reply(answers.Optimized(job_id=job.id), 202)
+        return answers.Optimized(optimized=await call.services.catalog.optimize(by))
+    return Reply(answers.Optimized(job_id=(await call.services.catalog.optimize_later(by)).id), 202)
 
 
 async def create_index(call: Call) -> answers.Created:
     """Index a payload key."""
-    await call.services.catalog.create_index(call.path["collection"], call.body.key, call.body.kind)
+    await call.services.catalog.create_index(call.may(call.path["collection"]), call.body.key, call.body.kind)
     return answers.Created()
 
 
 async def list_aliases(call: Call) -> answers.AliasList:
     """All aliases, by name."""
-    return answers.AliasList(aliases=[_alias(route) for route in await call.services.catalog.aliases()])
+    return answers.AliasList(
+        aliases=[_alias(call, route) for route in await call.services.catalog.aliases(call.may_all())]
+    )
 
 
 async def set_alias(call: Call) -> answers.AliasView:
     """Point an alias at a collection, in one atomic change."""
-    return _alias(await call.services.catalog.set_alias(call.path["alias"], call.body.collection))
+    return _alias(
+        call, await call.services.catalog.set_alias(call.may(call.path["alias"]), call.may(call.body.collection))
+    )
 
 
 async def delete_alias(call: Call) -> answers.Deleted:
     """Remove an alias; its collection stays."""
-    await call.services.catalog.delete_alias(call.path["alias"])
+    await call.services.catalog.delete_alias(call.may(call.path["alias"]))
     return answers.Deleted()
 
 
 async def list_profiles(call: Call) -> answers.ProfileList:
     """The recipes that collections are created from."""
-    return answers.ProfileList(profiles=call.services.catalog.profiles())
+    return answers.ProfileList(profiles=call.services.catalog.profiles(call.may_all()))
 
 
-def _alias(route: Route) -> answers.AliasView:
-    return answers.AliasView(alias=route.alias, targets=list(route.targets), version=route.version)
+def _alias(call: Call, route: Route) -> answers.AliasView:
+    targets = [replace(target, collection=call.caller.own_name(target.collection)) for target in route.targets]
+    return answers.AliasView(alias=call.caller.own_name(route.alias), targets=targets, version=route.version)
 
 
-def _detail(described: Described) -> answers.CollectionDetail:
+def _detail(call: Call, described: Described) -> answers.CollectionDetail:
     collection, state = described.collection, described.state
     return answers.CollectionDetail(
-        name=collection.name,
+        name=call.caller.own_name(collection.name),
         created_at=collection.created_at,
         profile=collection.profile,
         points=state.points,
@@ -109,5 +108,5 @@ def _detail(described: Described) -> answers.CollectionDetail:
         building=state.building,
         payload_indexes=state.payload_indexes,
         bm25_avg_len=collection.bm25.avg_len if collection.bm25 else None,
-        aliases=list(described.aliases),
+        aliases=[call.caller.own_name(alias) for alias in described.aliases],
     )

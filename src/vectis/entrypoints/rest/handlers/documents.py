@@ -10,7 +10,8 @@ WAIT_MAX_S = 600.0
 
 async def put(call: Call) -> answers.DocumentsAccepted | Reply:
     """Keep documents and index them: acknowledged with a job, or with `wait=true` when they can be found."""
-    accepted = await call.services.ingest.accept(call.path["collection"], call.body.documents)
+    by = call.may(call.path["collection"])
+    accepted = await call.services.ingest.accept(by, call.body.documents)
     view = answers.DocumentsAccepted(
         job_id=accepted.job_id,
         accepted=accepted.accepted,
@@ -21,17 +22,15 @@ async def put(call: Call) -> answers.DocumentsAccepted | Reply:
     )
     if not call.query.wait:
         return view
-    view.state = JobState.DONE
-    if accepted.job_id is not None:
-        job = await call.services.queue.wait(accepted.job_id, WAIT_MAX_S)
-        view.state, view.progress = job.state, job.progress
+    job = await call.services.ingest.indexed(by, accepted, WAIT_MAX_S)
+    view.state, view.progress = (JobState.DONE, None) if job is None else (job.state, job.progress)
     return Reply(view, 200)
 
 
 async def list_page(call: Call) -> answers.DocumentList:
     """A page of documents in id order."""
     page = await call.services.ingest.list(
-        call.path["collection"], limit=call.query.limit, offset=call.query.offset, source=call.query.source
+        call.may(call.path["collection"]), limit=call.query.limit, offset=call.query.offset, source=call.query.source
     )
     return answers.DocumentList(
         documents=[
@@ -53,7 +52,7 @@ async def list_page(call: Call) -> answers.DocumentList:
 
 async def get(call: Call) -> answers.DocumentView:
     """One document as it was sent, and where its indexing stands."""
-    kept = await call.services.ingest.get(call.path["collection"], call.path["id"])
+    kept = await call.services.ingest.get(call.may(call.path["collection"]), call.path["id"])
     stored = kept.stored
     return answers.DocumentView(
         document=stored.document,
@@ -76,10 +75,10 @@ async def delete_many(call: Call) -> answers.DocumentsRemoved | Reply:
 
 
 async def _remove(call: Call, ids: list[str]) -> answers.DocumentsRemoved | Reply:
-    removed = await call.services.ingest.remove(call.path["collection"], ids)
+    by = call.may(call.path["collection"])
+    removed = await call.services.ingest.remove(by, ids)
     view = answers.DocumentsRemoved(job_id=removed.job_id, removed=removed.removed)
     if not call.query.wait:
         return view
-    if removed.job_id is not None:
-        await call.services.queue.wait(removed.job_id, WAIT_MAX_S)
+    await call.services.ingest.indexed(by, removed, WAIT_MAX_S)
     return Reply(view, 200)

@@ -18,8 +18,8 @@ async def text(call: Call) -> answers.SearchAnswer:
     """Search documents by words: hybrid, dense or sparse."""
     body = call.body
     answer = await call.services.search.search_text(
+        call.may(body.collection),
         TextSearch(
-            name=body.collection,
             query=body.query,
             mode=body.mode,
             limit=body.limit,
@@ -31,7 +31,7 @@ async def text(call: Call) -> answers.SearchAnswer:
             with_vectors=body.with_vectors,
             explain=body.explain,
             overrides=body.settings,
-        )
+        ),
     )
     log.info(
         "search_request",
@@ -39,40 +39,42 @@ async def text(call: Call) -> answers.SearchAnswer:
         collection=body.collection,
         mode=body.mode,
         correlation_id=request_id_var.get(),
-        user_id="anonymous",
+        user_id=call.caller.name,
         results=len(answer.hits),
         took_ms=answer.took_ms,
         degraded=answer.degraded,
     )
-    return answer_out(answer, explain=body.explain)
+    return answer_out(call.caller, answer, explain=body.explain)
 
 
 async def vector(call: Call) -> answers.SearchAnswer:
     """The points nearest to a vector."""
-    return answer_out(
-        await call.services.search.search_vector(_vector_search(call.body, "query_vector")), explain=False
-    )
+    by, request = call.may(call.body.collection), _vector_search(call.body, "query_vector")
+    return answer_out(call.caller, await call.services.search.search_vector(by, request), explain=False)
 
 
 async def raw_vector(call: Call) -> answers.SearchAnswer:
     """The same with a body of raw little-endian float32."""
     query = call.query
+    by = call.may(query.collection)
     request = VectorSearch(
-        name=query.collection,
         vector=dense(call.body, field="body"),
         using=query.using,
         limit=query.limit,
         offset=query.offset,
         with_payload=query.with_payload,
     )
-    return answer_out(await call.services.search.search_vector(request), explain=False)
+    return answer_out(call.caller, await call.services.search.search_vector(by, request), explain=False)
 
 
 async def vector_batch(call: Call) -> answers.SearchAnswers:
     """Several vector searches in one request, answered in order."""
-    requests = [_vector_search(body, f"searches[{i}].query_vector") for i, body in enumerate(call.body.searches)]
-    found = await call.services.search.search_vectors(requests)
-    return answers.SearchAnswers(answers=[answer_out(answer, explain=False) for answer in found])
+    searches = [
+        (call.may(body.collection), _vector_search(body, f"searches[{i}].query_vector"))
+        for i, body in enumerate(call.body.searches)
+    ]
+    found = await call.services.search.search_vectors(searches)
+    return answers.SearchAnswers(answers=[answer_out(call.caller, answer, explain=False) for answer in found])
 
 
 def _vector_search(body: VectorSearchBody, field: str) -> VectorSearch:
@@ -82,7 +84,6 @@ def _vector_search(body: VectorSearchBody, field: str) -> VectorSearch:
             hnsw_ef=body.hnsw_ef, exact=body.exact, rescore=body.rescore, oversampling=body.oversampling
         )
     return VectorSearch(
-        name=body.collection,
         vector=vector_in(body.query_vector, field),
         using=body.using,
         limit=body.limit,

@@ -3,7 +3,6 @@
 from datetime import UTC, datetime
 
 from vectis import __version__
-from vectis.domain.errors import JobNotFound
 from vectis.domain.jobs import Job
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.operation import TEXT, Call, Reply
@@ -27,31 +26,28 @@ async def health(call: Call) -> answers.Health | Reply:
 
 async def metrics(call: Call) -> Reply:
     """Prometheus text of all processes of this server."""
-    return Reply(await call.services.metrics(), 200, TEXT)
+    return Reply(await call.services.metrics(call.may_all()), 200, TEXT)
 
 
 async def list_jobs(call: Call) -> answers.JobList:
     """Jobs, newest first."""
-    jobs = await call.services.ledger.jobs(limit=min(call.query.limit, 1000), kind=call.query.kind)
-    return answers.JobList(jobs=[_job(job) for job in jobs])
+    jobs = await call.services.jobs.list(call.may_all(), limit=call.query.limit, kind=call.query.kind)
+    return answers.JobList(jobs=[_job(call, job) for job in jobs])
 
 
 async def get_job(call: Call) -> answers.JobView:
     """One job and how far it is."""
-    job = await call.services.ledger.job(call.path["id"])
-    if job is None:
-        raise JobNotFound(f"no job has the id {call.path['id'][:80]!r}", id=call.path["id"][:80])
-    return _job(job)
+    return _job(call, await call.services.jobs.get(call.may_all(), call.path["id"]))
 
 
-def _job(job: Job) -> answers.JobView:
+def _job(call: Call, job: Job) -> answers.JobView:
     return answers.JobView(
         id=job.id,
         kind=job.kind,
         state=job.state,
         progress=job.progress,
         attempt=job.attempt,
-        error=job.error,
+        error=None if job.error is None else call.caller.own_words(job.error),
         created_at=job.created_at,
         finished_at=job.finished_at,
     )

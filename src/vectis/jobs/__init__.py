@@ -1,0 +1,1 @@
+"""Background work as callers see it."""
