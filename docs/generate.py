@@ -7,14 +7,16 @@ import inspect
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import msgspec
 import typer
 
 from vectis import __version__
+from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.system.clock import SystemClock
 from vectis.domain import errors
 from vectis.entrypoints.cli.exits import EXIT_CODES
 from vectis.entrypoints.cli.main import COMMANDS, load
@@ -128,13 +130,10 @@ def metrics_page() -> str:
     names = {
         f.name: (f"`{f.name}{'_total' if f.type == 'counter' else ''}`", f.type, f.documentation) for f in families
     }
+    embeddings = CachedEmbeddings(cast(Any, None), SystemClock(), EmbeddingBounds())
     cache = [
-        (
-            f"`vectis_embedding_cache_{name}`",
-            "counter" if name.endswith("_total") else "gauge",
-            "The cache of query vectors",
-        )
-        for name in ("hits_total", "misses_total", "evictions_total", "bytes", "entries")
+        (f"`vectis_embedding_cache_{name}`", "counter" if name.endswith("_total") else "gauge", "The cache of vectors")
+        for name in embeddings.counts()
     ]
     return page(
         "Metrics",

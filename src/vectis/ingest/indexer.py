@@ -5,6 +5,7 @@ Every step may be cut off and begun again: ids come from the content, so a repet
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
+from time import monotonic
 from typing import Protocol
 
 import msgspec
@@ -17,8 +18,9 @@ from vectis.domain.filters import Condition, Filter, any_of
 from vectis.domain.points import Dense, Point, PointId, Record, SparseVector, Vectors
 from vectis.domain.ports.control import CollectionStore, DocumentStore, JobLedger, StoredDocument
 from vectis.domain.ports.embedder import Embedder, SparseEncoder
+from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import PointReader, PointWriter
-from vectis.domain.profiles import DENSE, SPARSE
+from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
 from vectis.ingest.batches import Memory, batch_size
 from vectis.ingest.lengths import LengthStatistics
 from vectis.ingest.memory import machine_memory
@@ -84,6 +86,7 @@ class Indexer:
         store: IngestStore,
         points: Points,
         embedder: Embedder,
+        embeddings: EmbeddingCache,
         sparse: SparseEncoder,
         memory: Callable[[], Memory] = machine_memory,
     ) -> None:
@@ -91,6 +94,7 @@ class Indexer:
         self.lengths = LengthStatistics(store)
         self._points = points
         self._embedder = embedder
+        self._embeddings = embeddings
         self._sparse = sparse
         self._memory = memory
 
@@ -187,17 +191,30 @@ class Indexer:
         return missing
 
     async def _embed(self, run: Run, chunks: Sequence[PreparedChunk]) -> dict[PointId, Dense]:
-        """Dense vectors by chunk id, equal texts embedded once; none once the embedder was found away."""
-        if run.embedder_away or not chunks:
+        """Dense vectors by chunk id, equal texts embedded once; only those that are known once the embedder was found away."""
+        profile = run.collection.profile.embedding
+        if profile is None or not chunks:
             return {}
-        texts = list(dict.fromkeys(chunk.indexed_text for chunk in chunks))
+        texts = {chunk.indexed_text: profile.document_prefix + chunk.indexed_text for chunk in chunks}
+        known = await self._embeddings.known(profile, list(texts.values()))
+        vectors = {text: known[prefixed] for text, prefixed in texts.items() if prefixed in known}
+        run.counts.reused += sum(chunk.indexed_text in vectors for chunk in chunks)
+        missing = [text for text in texts if text not in vectors]
+        if missing and not run.embedder_away:
+            vectors |= await self._compute(run, profile, missing)
+        return {chunk.id: vectors[chunk.indexed_text] for chunk in chunks if chunk.indexed_text in vectors}
+
+    async def _compute(self, run: Run, profile: EmbeddingProfile, texts: list[str]) -> dict[str, Dense]:
+        started = monotonic()
         try:
             vectors = dict(zip(texts, await self._embedder.embed_documents(texts), strict=True))
         except EmbedderUnavailable:
             run.embedder_away = True
             return {}
         run.counts.embedded += len(texts)
-        return {chunk.id: vectors[chunk.indexed_text] for chunk in chunks}
+        prefixed = {profile.document_prefix + text: vector for text, vector in vectors.items()}
+        self._embeddings.remember(profile, prefixed, monotonic() - started)
+        return vectors
 
     def _point(self, chunk: PreparedChunk, dense: Dense | None, avg_len: float) -> Point:
         vectors: Vectors = {SPARSE: self._sparse.encode_document(chunk.indexed_text, avg_len)}

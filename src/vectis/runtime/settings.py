@@ -49,7 +49,10 @@ class EngineSettings(Shape, frozen=True):
 
 
 class EmbedderSettings(Shape, frozen=True):
-    """`minilm`: weights installed here. `openai`: an OpenAI-compatible endpoint at `url`. `none`: BM25 alone."""
+    """`minilm`: weights installed here. `openai`: an OpenAI-compatible endpoint at `url`. `none`: BM25 alone.
+
+    `price_per_million_tokens` is what the endpoint asks; metrics tell what the cache saved of it.
+    """
 
     kind: Literal["minilm", "openai", "none"] = "minilm"
     threads: int = 2
@@ -59,7 +62,22 @@ class EmbedderSettings(Shape, frozen=True):
     model: str = "text-embedding-3-small"
     dimension: int = 1536
     timeout_s: float = 30.0
-    cache_bytes: int = 33_554_432
+    price_per_million_tokens: float = 0.0
+
+
+class CacheSettings(Shape, frozen=True):
+    """What is kept so that no work is done twice. Nothing is when it is not `enabled`.
+
+    `embeddings_*`: vectors of texts, `size` of them and for `ttl_s` in each process, `bytes` in the control store, by
+    `precision`. Writes wait `write_after_s` to go together.
+    """
+
+    enabled: bool = True
+    write_after_s: float = 5.0
+    embeddings_size: int = 10_000
+    embeddings_ttl_s: float = 7200.0
+    embeddings_bytes: int = 268_435_456
+    embeddings_precision: Literal["float32", "float16"] = "float32"
 
 
 class SearchSection(Shape, frozen=True):
@@ -92,6 +110,7 @@ class Settings(Shape, frozen=True):
     store: StoreSettings = StoreSettings()
     engine: EngineSettings = EngineSettings()
     embedder: EmbedderSettings = EmbedderSettings()
+    cache: CacheSettings = CacheSettings()
     search: SearchSection = SearchSection()
     jobs: JobSettings = JobSettings()
     log: LogSettings = LogSettings()
@@ -113,6 +132,9 @@ ALIASES: dict[str, tuple[str, str]] = {
     "OPENAI_BASE_URL": ("embedder", "url"),
     "DEFAULT_EMBEDDING_MODEL": ("embedder", "model"),
     "EMBEDDING_MODEL": ("embedder", "model"),
+    "ENABLE_CACHE": ("cache", "enabled"),
+    "EMBEDDING_CACHE_SIZE": ("cache", "embeddings_size"),
+    "EMBEDDING_CACHE_TTL": ("cache", "embeddings_ttl_s"),
     "VECTOR_SEARCH_BATCH_SIZE": ("search", "batch_max"),
     "VECTOR_SEARCH_TIMEOUT": ("search", "timeout_s"),
     "LOG_LEVEL": ("log", "level"),

@@ -12,12 +12,13 @@ import structlog
 
 from vectis import __version__
 from vectis.adapters.absent.embedder import AbsentEmbedder
+from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.directory import CachedDirectory
+from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
-from vectis.adapters.memory.cache import MemoryCache
 from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
 from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, install_weights
@@ -34,6 +35,7 @@ from vectis.catalog.service import OPTIMIZE, CatalogService
 from vectis.domain.access import ANYONE, SYSTEM, Pass, Permission, authorize
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting
 from vectis.domain.ports.embedder import Embedder
+from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.profiles import EmbeddingProfile
@@ -51,6 +53,9 @@ from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
 
 HEALTH_DEADLINE_S = 2.0
+QUERY_LOOKUP_S = 0.05
+DOCUMENTS_LOOKUP_S = 10.0
+"""How long the store is asked for vectors that are known, before they are computed."""
 
 log = structlog.stdlib.get_logger("vectis.wiring")
 
@@ -85,10 +90,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
         parts = await _open_parts(stack, settings, paths, process)
         if isinstance(parts.embedder, MiniLmEmbedder):
             await parts.embedder.embed_query("")  # loads the model now and not at the first question
-        cache = MemoryCache(settings.embedder.cache_bytes)
-        parts.metrics.export_counts(
-            "vectis_embedding_cache", "The cache of query vectors", lambda: _cache_counts(cache)
-        )
+        embeddings = await _open_embeddings(stack, settings, parts, lookup_s=QUERY_LOOKUP_S)
         yield Services(
             catalog=parts.catalog,
             points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
@@ -96,7 +98,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
             search=SearchService(
                 directory=parts.directory,
                 reader=parts.engine,
-                embeddings=QueryEmbeddings(parts.embedder, cache),
+                embeddings=QueryEmbeddings(parts.embedder, embeddings),
                 sparse=parts.bm25,
                 log=parts.metrics,
                 clock=parts.clock,
@@ -129,7 +131,14 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             concurrency=settings.jobs.concurrency,
             attempts_max=settings.jobs.attempts_max,
         )
-        indexer = Indexer(store=parts.store, points=parts.engine, embedder=parts.embedder, sparse=parts.bm25)
+        embeddings = await _open_embeddings(stack, settings, parts, lookup_s=DOCUMENTS_LOOKUP_S)
+        indexer = Indexer(
+            store=parts.store,
+            points=parts.engine,
+            embedder=parts.embedder,
+            embeddings=embeddings,
+            sparse=parts.bm25,
+        )
         handlers = {
             INGEST: ingest_handler(indexer, parts.queue, parts.clock),
             REFIT: refit_handler(indexer),
@@ -221,6 +230,29 @@ def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Emb
     return MiniLmEmbedder(weights, paths.models, threads=settings.threads), minilm
 
 
+async def _open_embeddings(
+    stack: AsyncExitStack, settings: Settings, parts: _Parts, *, lookup_s: float
+) -> EmbeddingCache:
+    cache, price = settings.cache, settings.embedder.price_per_million_tokens
+    if not cache.enabled:
+        return NoEmbeddings()
+    bounds = EmbeddingBounds(
+        entries_max=cache.embeddings_size,
+        ttl_s=cache.embeddings_ttl_s,
+        bytes_max=cache.embeddings_bytes,
+        precision=cache.embeddings_precision,
+        write_after_s=cache.write_after_s,
+        lookup_s=lookup_s,
+    )
+    embeddings = CachedEmbeddings(
+        parts.store, parts.clock, bounds, lambda text: price and price * parts.embedder.count_tokens(text) / 1e6
+    )
+    await embeddings.open()
+    stack.push_async_callback(embeddings.close)
+    parts.metrics.export_counts("vectis_embedding_cache", "The cache of vectors", embeddings.counts)
+    return embeddings
+
+
 def _readiness(parts: _Parts) -> ReadinessService:
     async def store() -> str:
         await parts.store.ping()
@@ -251,17 +283,6 @@ async def _render_metrics(parts: _Parts, by: Pass) -> bytes:
     except EngineUnavailable:
         return await parts.exchange.render()
     return await parts.exchange.render(stats)
-
-
-def _cache_counts(cache: MemoryCache) -> dict[str, float]:
-    stats = cache.stats()
-    return {
-        "hits_total": stats.hits,
-        "misses_total": stats.misses,
-        "evictions_total": stats.evictions,
-        "bytes": stats.bytes,
-        "entries": stats.entries,
-    }
 
 
 def _pool(settings: StoreSettings) -> Pool:

@@ -9,6 +9,7 @@ import pytest
 from msgspec.structs import replace
 from passes import writes
 
+from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.memory.clock import ManualClock
@@ -19,6 +20,7 @@ from vectis.domain.documents import Document
 from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.points import Dense
+from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.profiles import DENSE, SPARSE, Chunking, CollectionProfile, EmbeddingProfile
 from vectis.domain.schema import CollectionSchema, DenseParams, PayloadIndexKind, SparseParams
 from vectis.ingest.batches import Memory
@@ -93,6 +95,7 @@ class World:
         self.store = store
         self.engine = MemoryEngine()
         self.embedder = LetterEmbedder()
+        self.embeddings: EmbeddingCache = NoEmbeddings()
         self.queue = Submitted()
         self.clock = ManualClock()
         self.build(wrap)
@@ -106,12 +109,15 @@ class World:
             store=wrap(self.store),
             points=wrap(self.engine),
             embedder=wrap(self.embedder),
+            embeddings=self.embeddings,
             sparse=EdgeBm25(),
             memory=lambda: Memory(8, 8),
         )
         self.handlers = {"ingest": ingest_handler(self.indexer, queue, clock), "refit": refit_handler(self.indexer)}
 
-    async def create(self, *, embedding: EmbeddingProfile | None = PROFILE, target: int = 20) -> None:
+    async def create(
+        self, name: str = "docs", *, embedding: EmbeddingProfile | None = PROFILE, target: int = 20
+    ) -> None:
         schema = CollectionSchema(
             dense={DENSE: DenseParams(size=8)},
             sparse={SPARSE: SparseParams()},
@@ -119,8 +125,8 @@ class World:
             payload_indexes={"document_id": PayloadIndexKind.KEYWORD},
         )
         profile = CollectionProfile("documents", schema, embedding, Chunking(target=target, overlap=0))
-        await self.store.add_collection(Collection("docs", profile, self.clock.now()))
-        await self.engine.create("docs", schema)
+        await self.store.add_collection(Collection(name, profile, self.clock.now()))
+        await self.engine.create(name, schema)
 
     async def run(self, job: Job) -> dict[str, int]:
         context = Collected()

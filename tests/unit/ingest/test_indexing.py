@@ -7,6 +7,7 @@ import pytest
 from msgspec.structs import replace
 from passes import reads, writes
 
+from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.domain.documents import Document
 from vectis.domain.errors import Conflict, EngineUnavailable
 from vectis.domain.jobs import Job, JobState
@@ -150,6 +151,32 @@ async def test_average_length_is_fitted_and_refitted_on_drift(world: Any) -> Non
     assert (fit.avg_len, fit.tokens, fit.chunks) == (5.5, 66, 12)
     assert not has_drifted(fit)
     assert len(world.embedder.embedded) == embedded
+
+
+async def test_the_same_corpus_in_another_collection_embeds_nothing(world: Any) -> None:
+    world.embeddings = CachedEmbeddings(world.store, world.clock, EmbeddingBounds())
+    world.build(lambda port: port)
+    await world.ingest(FIRST)
+    await world.create(name="copy")
+    world.embedder.embedded.clear()
+    accepted = await world.service.accept("copy", [FIRST])
+    counts = await world.run(world.queue.jobs[-1])
+    assert (accepted.accepted, counts["embedded"], counts["reused"]) == (1, 0, 3)
+    assert world.embedder.embedded == []
+    original = [vectors for _, vectors in (await world.points()).values()]
+    copy = await world.engine.scroll("copy", limit=10, with_vectors=True)
+    assert sorted(v[DENSE].tolist() for v in original) == sorted(p.vectors[DENSE].tolist() for p in copy.points)
+
+
+async def test_known_vectors_are_used_while_the_embedder_is_away(world: Any) -> None:
+    world.embeddings = CachedEmbeddings(world.store, world.clock, EmbeddingBounds())
+    world.build(lambda port: port)
+    await world.ingest(FIRST)
+    await world.create(name="copy")
+    world.embedder.away = True
+    await world.service.accept("copy", [guide(words("alpha"), words("zeta"), words("gamma"))])
+    counts = await world.run(world.queue.jobs[-1])
+    assert (counts["reused"], counts["without_dense"]) == (2, 1)
 
 
 async def test_a_job_of_a_collection_that_is_gone_ends_quietly(world: Any) -> None:

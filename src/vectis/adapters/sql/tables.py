@@ -97,3 +97,16 @@ jobs = sa.Table(
 
 No worker takes a job before `held_until`: that is the lease of the `worker` that runs it, or the pause after a failure.
 """
+
+embeddings = sa.Table(
+    "embeddings",
+    metadata,
+    sa.Column("profile", Key, primary_key=True),
+    sa.Column("text_hash", sa.LargeBinary, primary_key=True),
+    sa.Column("vector", sa.LargeBinary, nullable=False),
+    sa.Column("size", sa.Integer, nullable=False),
+    sa.Column("cost_us", sa.BigInteger, nullable=False),
+    sa.Column("used_at", UtcTime, nullable=False),
+    sa.Index("embeddings_by_use", "used_at", "size"),
+)
+"""A cache: it may be emptied at any time. The index holds all that counting and trimming need, so that they read no vector."""

@@ -37,7 +37,8 @@ def objections(settings: Settings) -> Iterator[Objection]:
 
 def _ranges(settings: Settings) -> Iterator[Objection]:
     server, store, search, jobs = settings.server, settings.store, settings.search, settings.jobs
-    bounds = {
+    cache = settings.cache
+    bounds: dict[str, tuple[float, float, float]] = {
         "server.port": (server.port, 0, 65_535),
         "server.workers": (server.workers, 1, 64),
         "server.body_bytes_max": (server.body_bytes_max, 1024, 1 << 31),
@@ -49,7 +50,11 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "embedder.threads": (settings.embedder.threads, 1, 256),
         "embedder.dimension": (settings.embedder.dimension, 1, 65_536),
         "embedder.timeout_s": (settings.embedder.timeout_s, 0.1, 600),
-        "embedder.cache_bytes": (settings.embedder.cache_bytes, 0, 1 << 40),
+        "embedder.price_per_million_tokens": (settings.embedder.price_per_million_tokens, 0, 1_000_000),
+        "cache.write_after_s": (cache.write_after_s, 0.1, 600),
+        "cache.embeddings_size": (cache.embeddings_size, 0, 10_000_000),
+        "cache.embeddings_ttl_s": (cache.embeddings_ttl_s, 1, 31_536_000),
+        "cache.embeddings_bytes": (cache.embeddings_bytes, 0, 1 << 44),
         "search.limit_max": (search.limit_max, 1, 100_000),
         "search.batch_max": (search.batch_max, 1, 10_000),
         "search.timeout_s": (search.timeout_s, 0.1, 600),
