@@ -159,7 +159,7 @@ async def test_the_same_corpus_in_another_collection_embeds_nothing(world: Any) 
     await world.ingest(FIRST)
     await world.create(name="copy")
     world.embedder.embedded.clear()
-    accepted = await world.service.accept("copy", [FIRST])
+    accepted = await world.service.accept(writes("copy"), [FIRST])
     counts = await world.run(world.queue.jobs[-1])
     assert (accepted.accepted, counts["embedded"], counts["reused"]) == (1, 0, 3)
     assert world.embedder.embedded == []
@@ -174,7 +174,7 @@ async def test_known_vectors_are_used_while_the_embedder_is_away(world: Any) -> 
     await world.ingest(FIRST)
     await world.create(name="copy")
     world.embedder.away = True
-    await world.service.accept("copy", [guide(words("alpha"), words("zeta"), words("gamma"))])
+    await world.service.accept(writes("copy"), [guide(words("alpha"), words("zeta"), words("gamma"))])
     counts = await world.run(world.queue.jobs[-1])
     assert (counts["reused"], counts["without_dense"]) == (2, 1)
 
