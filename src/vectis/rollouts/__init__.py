@@ -1,0 +1,1 @@
+"""Changing what an alias serves: judging a candidate against the stable variant."""
