@@ -9,7 +9,7 @@ DOCS ?=
 # Pyright and its Node come from wheels; without this it would ask the network whether there is a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup demo test faults check bench docs clean
+.PHONY: help setup demo test faults check bench bench-judging docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
@@ -42,6 +42,9 @@ check: $(READY) ## Format, lint, types, import contracts
 
 bench: $(READY) ## Measure against a plain loop over the engine; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.run
+
+bench-judging: $(READY) ## Simulate canaries: how often the judge is wrong, how fast it is right; half an hour on two cores
+	$(BIN)/python -m benchmarks.judging
 
 docs: $(READY) ## Write the generated pages of docs/ anew
 	$(BIN)/python docs/generate.py

@@ -14,6 +14,7 @@ LONG_DOCSTRINGS = {"vectis.domain.errors": "draws the whole error tree"}
 FOUND_BY_NAME = {
     "vectis.adapters.sql.migrations.": "Alembic finds its environment and versions by folder",
     "vectis.adapters.memory.": "the memory adapters are for tests and for users who test their own code",
+    "vectis.rollouts.": "benchmarks/judging.py judges simulated canaries; in src the reconciler of rollouts will",
 }
 """Modules that nobody in src imports, with the reason."""
 
