@@ -1,7 +1,8 @@
 """The yardstick: a loop over the engine in one process, nothing around it.
 
 `python -m benchmarks.plain_loop build SHARD VECTORS` makes a shard with the engine's own defaults and our HNSW and quantization;
-`python -m benchmarks.plain_loop ask SHARD QUERIES SECONDS` prints one JSON line: queries a second, and the ids found for each.
+`python -m benchmarks.plain_loop ask SHARD QUERIES SECONDS HNSW_EF` prints one JSON line: queries a second, and the ids
+found for each.
 """
 
 import json
@@ -12,7 +13,6 @@ import numpy as np
 import qdrant_edge as qe
 
 LIMIT = 10
-HNSW_EF = 128
 OVERSAMPLING = 2.0
 BATCH = 1000
 
@@ -38,11 +38,11 @@ def build(shard_folder: str, vectors_file: str) -> None:
     shard.close()
 
 
-def ask(shard_folder: str, queries_file: str, seconds: float) -> None:
+def ask(shard_folder: str, queries_file: str, seconds: float, hnsw_ef: int) -> None:
     """Ask every query once for recall, then in turn for `seconds`."""
     shard = qe.EdgeShard.load(shard_folder)
     params = qe.SearchParams(
-        hnsw_ef=HNSW_EF, quantization=qe.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
+        hnsw_ef=hnsw_ef, quantization=qe.QuantizationSearchParams(rescore=True, oversampling=OVERSAMPLING)
     )
     requests = [
         qe.QueryRequest(
@@ -62,4 +62,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "build":
         build(sys.argv[2], sys.argv[3])
     else:
-        ask(sys.argv[2], sys.argv[3], float(sys.argv[4]))
+        ask(sys.argv[2], sys.argv[3], float(sys.argv[4]), int(sys.argv[5]))

@@ -17,12 +17,14 @@ import msgspec
 import numpy as np
 import uvloop
 
-from benchmarks.plain_loop import HNSW_EF, LIMIT
+from benchmarks.plain_loop import LIMIT
 from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, Floats, exact_top, make, recall
 from vectis.adapters.edge.client import EdgeEngine
+from vectis.domain.profiles import SearchSettings
 from vectis.entrypoints.cli.load import LoadReport, load, post
 from vectis.runtime.paths import FolderLayout
+from vectis.search.plan import default_params
 
 QUERIES = 1000
 COLLECTION = "bench"
@@ -32,6 +34,7 @@ SEARCH = "/api/v1/vectors/search"
 def measure(points: int, *, clients: tuple[int, ...], rounds: int, seconds: float, workers: int) -> dict[str, Any]:
     """Build a collection of `points`, then measure in turns: both loops, each number of clients, each kind of body."""
     vectors, queries = make(points, part=0), make(QUERIES, part=1)
+    effort = default_params(SearchSettings()).effort(points)
     with tempfile.TemporaryDirectory(prefix="vectis-bench-") as temporary, running_server(workers=workers) as server:
         folder = Path(temporary)
         np.save(folder / "vectors.npy", vectors)
@@ -39,7 +42,7 @@ def measure(points: int, *, clients: tuple[int, ...], rounds: int, seconds: floa
         server.create(COLLECTION, DIMENSION)
         upload_s = server.upload(COLLECTION, vectors)
         build_s = server.optimize(COLLECTION)
-        asyncio.run(_snapshot(server, folder / "image"))
+        last_build = asyncio.run(_snapshot(server, folder / "image"))
         _plain("build", folder / "defaults", folder / "vectors.npy")
         shards = {"engine defaults": folder / "defaults", "our shard": folder / "image" / "shard"}
         bodies = {f"json {count} clients": (_json(queries), count) for count in clients}
@@ -50,7 +53,7 @@ def measure(points: int, *, clients: tuple[int, ...], rounds: int, seconds: floa
         http: dict[str, list[LoadReport]] = {name: [] for name in bodies}
         for _ in range(rounds):
             for name, shard in shards.items():
-                answer = json.loads(_plain("ask", shard, folder / "queries.npy", str(seconds)))
+                answer = json.loads(_plain("ask", shard, folder / "queries.npy", str(seconds), str(effort)))
                 loops[name].append(answer["queries_per_s"])
                 found[name] = answer["found"]
             for name, (requests, count) in bodies.items():
@@ -62,6 +65,8 @@ def measure(points: int, *, clients: tuple[int, ...], rounds: int, seconds: floa
             "workers": workers,
             "upload_points_per_s": round(points / upload_s),
             "build_s": round(build_s, 1),
+            "swap_ms": round(last_build["swap_s"] * 1000),
+            "hnsw_ef": effort,
             "recall_at_10": {name: round(recall(ids, wanted), 4) for name, ids in found.items()},
             "plain_loop_queries_per_s": {name: [round(rate) for rate in rates] for name, rates in loops.items()},
             "http": {name: _summary(reports, loops) for name, reports in http.items()},
@@ -93,11 +98,13 @@ def _plain(*arguments: str | Path) -> bytes:
     return subprocess.run(command, check=True, capture_output=True).stdout
 
 
-async def _snapshot(server: Server, image: Path) -> None:
+async def _snapshot(server: Server, image: Path) -> dict[str, float]:
+    """Copy the collection to `image`; gives what the engine says of its last build."""
     engine = EdgeEngine(FolderLayout(server.folder).engine_socket)
     await engine.connect()
     try:
         await engine.snapshot(COLLECTION, image)
+        return (await engine.stats())["collections"][COLLECTION]["last_build"]
     finally:
         await engine.close()
 
@@ -111,8 +118,7 @@ def _found(server: Server, queries: Floats) -> list[list[int]]:
 
 
 def _body(vector: list[float] | bytes) -> dict[str, object]:
-    return {"collection": COLLECTION, "query_vector": vector, "limit": LIMIT, "hnsw_ef": HNSW_EF, "rescore": True,
-            "oversampling": 2.0}  # fmt: skip
+    return {"collection": COLLECTION, "query_vector": vector, "limit": LIMIT}
 
 
 def _json(queries: Floats) -> list[bytes]:

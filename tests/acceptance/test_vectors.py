@@ -1,6 +1,7 @@
 """The caller's own vectors over HTTP: JSON, MessagePack and raw float32, points, scroll, counts, batch."""
 
 from array import array
+from time import monotonic, sleep
 
 import httpx
 import msgspec
@@ -98,6 +99,22 @@ def test_points_are_written_through_an_alias(http: httpx.Client, own: str) -> No
     assert http.post(f"{base}/delete", json={"ids": [500]}).json() == {"deleted": True}
     assert http.post(f"{base}/count", json={}).json() == {"count": 20}
     http.delete("/api/v1/aliases/through").raise_for_status()
+
+
+def test_a_filter_without_an_index_is_told_and_counted_until_there_is_one(http: httpx.Client, own: str) -> None:
+    by_colour = {"must": [{"key": "colour", "match": {"value": "red"}}]}
+    asked = {"collection": own, "query_vector": [1.0, 0.0, 0.0, 0.0], "filter": by_colour}
+    assert http.post("/api/v1/vectors/search", json=asked).json()["unindexed_filter"] == ["colour"]
+    detail = http.get(f"/api/v1/collections/{own}").json()
+    assert detail["filters"]["colour"] == {"searches": 1, "unindexed": 1}
+    http.post(f"/api/v1/collections/{own}/indexes", json={"key": "colour", "kind": "keyword"}).raise_for_status()
+    deadline = monotonic() + 30
+    while "unindexed_filter" in http.post("/api/v1/vectors/search", json=asked).json():
+        assert monotonic() < deadline
+        sleep(0.2)
+    uses = http.get(f"/api/v1/collections/{own}").json()["filters"]["colour"]
+    assert uses["searches"] == uses["unindexed"] + 1
+    assert f'vectis_search_filter_keys_total{{collection="{own}",indexed="no",key="colour"' in http.get("/metrics").text
 
 
 def test_optimize_now_and_as_a_job(http: httpx.Client, own: str) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 from random import Random
 from time import perf_counter
 
+import msgspec
 import numpy as np
 import psutil
 import pytest
 from engine_process import EngineProcess
 
 from vectis.adapters.edge.client import EdgeEngine
+from vectis.adapters.edge.host import INDEXED_IN_PLACE_MAX
 from vectis.domain.errors import CollectionNotFound, EngineUnavailable
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import Point
@@ -137,6 +139,28 @@ async def test_builds_start_by_themselves(short_folder: Path) -> None:
         assert await engine.count("c") == POINTS
 
 
+async def test_writes_while_a_payload_index_is_made_are_there_after_it(short_folder: Path) -> None:
+    socket = short_folder / "e.sock"
+    narrow = msgspec.structs.replace(PATIENT, dense={"dense": DenseParams(size=4)})
+    total = INDEXED_IN_PLACE_MAX + 500
+    async with EngineProcess(short_folder, socket) as process, EdgeEngine(socket) as engine:
+        await engine.create("c", narrow)
+        await engine.upsert("c", [point(n, "old", 4) for n in range(total)])
+        indexing = asyncio.create_task(engine.create_payload_index("c", "word", PayloadIndexKind.KEYWORD))
+        await builder_of(process)
+        await engine.upsert("c", [point(n, "changed", 4) for n in range(100)])
+        await engine.delete("c", [200])
+        expected = await state(engine)
+        await indexing
+        assert await state(engine) == expected
+        described = await engine.describe("c")
+        assert described.payload_indexes == {"word": PayloadIndexKind.KEYWORD}
+        waiting = (await engine.stats())["collections"]["c"]["unindexed"]
+        assert waiting >= total  # the vectors still wait for a build of their own
+        changed = Filter(must=[Condition(key="word", match=Match(value="changed"))])
+        assert await engine.count("c", changed) == 100
+
+
 async def longest_answer(engine: EdgeEngine, queries: list[EngineQuery], until: Awaitable[object]) -> float:
     """Seconds of the slowest query of a steady stream: one each 10 ms, whether or not the last was answered."""
     times: list[float] = []
@@ -183,5 +207,11 @@ async def test_no_query_waits_for_a_build(short_folder: Path) -> None:
         amid = await longest_answer(engine, queries, engine.optimize("c"))
         times = (await engine.stats())["collections"]["c"]["last_build"]
         assert (await engine.describe("c")).indexed_vectors == points + added
+        indexing = await longest_answer(
+            engine, queries, engine.create_payload_index("c", "number", PayloadIndexKind.INTEGER)
+        )
+        assert (await engine.describe("c")).payload_indexes == {"number": PayloadIndexKind.INTEGER}
+        print(f"longest answer amid the making of a payload index {indexing:.3f} s")
+        assert indexing < LATE_S + without
         print(f"longest answer amid the build {amid:.3f} s, without {without:.3f} s; the build: {times}")
         assert amid < LATE_S + without

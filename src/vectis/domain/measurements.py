@@ -4,7 +4,10 @@ import msgspec
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """One query: where it went, how it ended, how long its stages took (milliseconds)."""
+    """One query: where it went, how it ended, how long its stages took (milliseconds).
+
+    `filter_keys` are the payload keys that its filter tested, and whether an index served each.
+    """
 
     name: str
     collection: str
@@ -15,3 +18,11 @@ class Measurement(msgspec.Struct, frozen=True):
     degraded: tuple[str, ...] = ()
     took_ms: float = 0.0
     stages_ms: dict[str, float] = {}
+    filter_keys: dict[str, bool] = {}
+
+
+class FilterUse(msgspec.Struct, frozen=True):
+    """How many searches filtered by a payload key since their processes started, and how many without a payload index."""
+
+    searches: int = 0
+    unindexed: int = 0

@@ -30,12 +30,16 @@ class Chunking(Shape, frozen=True):
 
 
 class SearchSettings(Shape, frozen=True):
-    """How a collection is searched when the query does not say otherwise. Prefetch limits count chunks."""
+    """How a collection is searched when the query does not say otherwise. Prefetch limits count chunks.
+
+    `adaptive_ef`: `hnsw_ef` grows with the collection beyond 50,000 points, so that the recall stays (embedded engine).
+    """
 
     limit: int = 10
     prefetch_dense: int = 100
     prefetch_sparse: int = 50
     hnsw_ef: int = 128
+    adaptive_ef: bool = True
     rescore: bool = True
     oversampling: float = 2.0
     fusion: Fusion = Dbsf()

@@ -71,7 +71,10 @@ class ScalarQuantization(Shape, frozen=True):
 
 
 class OptimizerParams(Shape, frozen=True):
-    """When and how segments are built. Sizes and thresholds in KB, as in the engine; 0 threads: automatic."""
+    """When and how segments are built. Sizes and thresholds in KB, as in the engine; 0 threads: automatic.
+
+    The embedded engine makes a segment larger than `max_segment_size` rather than more segments than threads search them.
+    """
 
     deleted_threshold: float = 0.2
     vacuum_min_vector_number: int = 1000

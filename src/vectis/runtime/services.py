@@ -7,6 +7,7 @@ import msgspec
 
 from vectis.catalog.service import CatalogService
 from vectis.domain.access import Caller, Pass
+from vectis.domain.measurements import FilterUse
 from vectis.ingest.service import IngestService
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
@@ -22,6 +23,9 @@ RenderMetrics = Callable[[Pass], Awaitable[bytes]]
 Authenticate = Callable[[MutableMapping[str, Any]], Caller | Awaitable[Caller]]
 """Who sends the request of this ASGI scope: at once when that is known, else after looking. Raises Unauthenticated, Forbidden."""
 
+ReadFilterUses = Callable[[str], Awaitable[dict[str, FilterUse]]]
+"""By which payload keys a collection was filtered, in all processes of this server."""
+
 
 class Services(msgspec.Struct, frozen=True):
     """The features of one API process."""
@@ -35,4 +39,5 @@ class Services(msgspec.Struct, frozen=True):
     authenticate: Authenticate
     observe: ObserveRequest
     metrics: RenderMetrics
+    filter_uses: ReadFilterUses
     body_bytes_max: int

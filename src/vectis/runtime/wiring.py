@@ -25,7 +25,7 @@ from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, i
 from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
-from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
 from vectis.adapters.sql.database import Pool
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
@@ -34,6 +34,7 @@ from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import OPTIMIZE, CatalogService
 from vectis.domain.access import ANYONE, SYSTEM, Pass, Permission, authorize
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting
+from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
@@ -49,6 +50,7 @@ from vectis.runtime.paths import FolderLayout
 from vectis.runtime.services import Services
 from vectis.runtime.settings import EmbedderSettings, Settings, StoreSettings
 from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
 
@@ -98,6 +100,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
             search=SearchService(
                 directory=parts.directory,
                 reader=parts.engine,
+                indexes=FilterIndexes(parts.engine, parts.clock),
                 embeddings=QueryEmbeddings(parts.embedder, embeddings),
                 sparse=parts.bm25,
                 log=parts.metrics,
@@ -113,6 +116,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
             authenticate=lambda _: ANYONE,
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
+            filter_uses=lambda collection: _filter_uses(parts, collection),
             body_bytes_max=settings.server.body_bytes_max,
         )
 
@@ -283,6 +287,16 @@ async def _render_metrics(parts: _Parts, by: Pass) -> bytes:
     except EngineUnavailable:
         return await parts.exchange.render()
     return await parts.exchange.render(stats)
+
+
+async def _filter_uses(parts: _Parts, collection: str) -> dict[str, FilterUse]:
+    uses: dict[str, FilterUse] = {}
+    counted = await parts.exchange.total(FILTER_KEYS, "collection", "key", "indexed")
+    for (filtered, key, indexed), count in counted.items():
+        if filtered == collection:
+            known, without = uses.get(key, FilterUse()), int(count) if indexed == "no" else 0
+            uses[key] = FilterUse(known.searches + int(count), known.unindexed + without)
+    return uses
 
 
 def _pool(settings: StoreSettings) -> Pool:

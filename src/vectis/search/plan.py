@@ -8,7 +8,7 @@ from vectis.domain.errors import EmptyQuery, InvalidInput, InvalidVector, LimitE
 from vectis.domain.filters import check
 from vectis.domain.points import Dense, SparseVector
 from vectis.domain.profiles import DENSE, SPARSE, SearchSettings
-from vectis.domain.queries import EngineQuery, Nearest, Rrf, SearchParams, Selector
+from vectis.domain.queries import HNSW_EF_MAX, EngineQuery, Nearest, Rrf, SearchParams, Selector
 from vectis.domain.schema import CollectionSchema, check_vectors
 from vectis.search.requests import Mode, TextSearch, VectorSearch
 
@@ -17,7 +17,6 @@ GROUP_OVERSAMPLING = 5
 
 CANDIDATES_MAX = 2000
 PREFETCH_MAX = 10_000
-HNSW_EF_MAX = 4096
 OVERSAMPLING_MAX = 16.0
 
 _VECTORS_OF: dict[Mode, tuple[str, ...]] = {"hybrid": (DENSE, SPARSE), "dense": (DENSE,), "sparse": (SPARSE,)}
@@ -131,7 +130,12 @@ def vector_query(request: VectorSearch, collection: Collection, limits: SearchLi
 
 def default_params(settings: SearchSettings) -> SearchParams:
     """The profile's search effort for dense vectors."""
-    return SearchParams(hnsw_ef=settings.hnsw_ef, rescore=settings.rescore, oversampling=settings.oversampling)
+    return SearchParams(
+        hnsw_ef=settings.hnsw_ef,
+        rescore=settings.rescore,
+        oversampling=settings.oversampling,
+        adaptive=settings.adaptive_ef,
+    )
 
 
 def _prefetch(name: str, vector: Dense | SparseVector, plan: TextPlan) -> Nearest:

@@ -14,7 +14,7 @@ Mode = Literal["hybrid", "dense", "sparse"]
 
 
 class Overrides(Shape, frozen=True, omit_defaults=True):
-    """Search settings for one query; what is not given is the collection profile's."""
+    """Search settings for one query; what is not given is the collection profile's. A given `hnsw_ef` is not adapted."""
 
     prefetch_dense: int | None = None
     prefetch_sparse: int | None = None
@@ -26,6 +26,8 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
     def over(self, settings: SearchSettings) -> SearchSettings:
         """`settings` with the given ones replaced."""
         given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
+        if "hnsw_ef" in given:
+            given["adaptive_ef"] = False
         return msgspec.structs.replace(settings, **given) if given else settings
 
 
@@ -90,7 +92,10 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Hits, best first. `stages_ms` are the times of embed, engine and assemble."""
+    """Hits, best first. `stages_ms` are the times of embed, engine and assemble.
+
+    `filter_keys`: the payload keys that the filter tested, and whether an index served each.
+    """
 
     hits: list[Hit]
     collection: str
@@ -98,3 +103,4 @@ class Answer(msgspec.Struct, frozen=True):
     took_ms: float
     degraded: tuple[str, ...] = ()
     stages_ms: dict[str, float] = {}
+    filter_keys: dict[str, bool] = {}

@@ -20,6 +20,7 @@ from vectis.domain.queries import EngineQuery
 from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.explain import Explainer
+from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.requests import Answer, Hit, TextSearch, VectorSearch
 
 
@@ -31,6 +32,7 @@ class SearchService:
         *,
         directory: Directory,
         reader: PointReader,
+        indexes: FilterIndexes,
         embeddings: QueryEmbeddings,
         sparse: SparseEncoder,
         log: MeasurementLog,
@@ -39,6 +41,7 @@ class SearchService:
     ) -> None:
         self._directory = directory
         self._reader = reader
+        self._indexes = indexes
         self._embeddings = embeddings
         self._sparse = sparse
         self._log = log
@@ -76,7 +79,8 @@ class SearchService:
         started = self._clock.monotonic()
         points = await self._reader.query(to.collection.name, query)
         engine_ms = self._since(started)
-        return _answer(to, assemble.plain_hits(points), (), {"engine": engine_ms})
+        keys = await self._indexes.keys(to.collection.name, request.filter)
+        return _answer(to, assemble.plain_hits(points), (), {"engine": engine_ms}, keys)
 
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)
@@ -100,7 +104,8 @@ class SearchService:
         terms = frozenset(words.indices)
         finished = [self._finish(hit, terms, explainer) for hit in hits]
         stages = {"embed": embed_ms, "engine": engine_ms, "assemble": self._since(started)}
-        return _answer(to, finished, degraded, stages)
+        keys = await self._indexes.keys(to.collection.name, request.filter)
+        return _answer(to, finished, degraded, stages, keys)
 
     async def _query_vectors(
         self, request: TextSearch, text_plan: plan.TextPlan, collection: Collection, words: SparseVector
@@ -185,10 +190,17 @@ def _measurement(
         degraded=answer.degraded if answer else (),
         took_ms=took_ms,
         stages_ms=answer.stages_ms if answer else {},
+        filter_keys=answer.filter_keys if answer else {},
     )
 
 
-def _answer(to: Resolved, hits: list[Hit], degraded: tuple[str, ...], stages_ms: dict[str, float]) -> Answer:
+def _answer(
+    to: Resolved,
+    hits: list[Hit],
+    degraded: tuple[str, ...],
+    stages_ms: dict[str, float],
+    filter_keys: dict[str, bool] | None = None,
+) -> Answer:
     return Answer(
         hits=hits,
         collection=to.collection.name,
@@ -196,4 +208,5 @@ def _answer(to: Resolved, hits: list[Hit], degraded: tuple[str, ...], stages_ms:
         took_ms=0.0,
         degraded=degraded,
         stages_ms=stages_ms,
+        filter_keys=filter_keys or {},
     )

@@ -38,7 +38,7 @@ def test_hybrid_asks_both_prefetches_with_the_defaults_for_documentation() -> No
     query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
     by_name = {nearest.using: nearest for nearest in query.prefetches}
     assert by_name[DENSE].limit == 100
-    assert by_name[DENSE].params == SearchParams(hnsw_ef=128, rescore=True, oversampling=2.0)
+    assert by_name[DENSE].params == SearchParams(hnsw_ef=128, rescore=True, oversampling=2.0, adaptive=True)
     assert by_name[SPARSE].limit == 50
     assert isinstance(query.fusion, Dbsf)
     assert query.limit == 10

@@ -1,4 +1,4 @@
-"""Builds: the index of a collection is made on a copy by another process, then the collection moves to the copy.
+"""Builds: an index of a collection is made on a copy by another process, then the collection moves to the copy.
 
 Whatever dies at whatever step, CURRENT names a complete shard: the old one until the new one is flushed, the new one after.
 """
@@ -18,6 +18,7 @@ import qdrant_edge as qe
 from vectis.adapters.edge.layout import DataFolder, blocks_bytes, remove
 from vectis.adapters.edge.live import SLICE_POINTS, LiveCollection, open_shard
 from vectis.domain.errors import DiskFull, EngineUnavailable
+from vectis.domain.schema import PayloadIndexKind
 
 QUIET_S = 3.0
 """How long writes must have rested before a build starts by itself, unless a lot is unindexed."""
@@ -37,7 +38,7 @@ class BuilderReport(msgspec.Struct):
     ready: bool = False
     copied_bytes: int = 0
     changed: bool = False
-    optimize_s: float = 0.0
+    work_s: float = 0.0
     error: str | None = None
     disk_full: bool = False
 
@@ -79,12 +80,19 @@ class Builds:
 
     async def build(self, live: LiveCollection) -> bool:
         """Build what is unindexed; False when there was nothing to do. Queries go on, and so do writes but for the copy."""
+        return await self._work(live, ("--optimize",))
+
+    async def index(self, live: LiveCollection, key: str, kind: PayloadIndexKind) -> None:
+        """Make a payload index, as `build` makes the others. Waits for a build that runs."""
+        await self._work(live, ("--index", key, kind))
+
+    async def _work(self, live: LiveCollection, work: tuple[str, ...]) -> bool:
         async with self._turn:
             live.require_open()
             live.built.clear()
             target = live.folder.following()
             try:
-                return await self._build(live, target)
+                return await self._on_copy(live, target, work)
             finally:
                 live.built.set()
                 live.end_changes()
@@ -93,13 +101,13 @@ class Builds:
 
     async def copy(self, live: LiveCollection, target: Path) -> None:
         """Copy the shard as it is now into `target`, which must not exist; writes wait meanwhile."""
-        async with self._turn, self._builder(live, target, optimize=False) as builder, live.no_writes():
+        async with self._turn, self._builder(live, target) as builder, live.no_writes():
             live.flush()
             await _step(builder)
 
     async def copy_folder(self, source: Path, target: Path, schema: Path) -> None:
         """Copy a shard folder that nobody has open."""
-        async with self._turn, self._spawned(source, target, schema, optimize=False) as builder:
+        async with self._turn, self._spawned(source, target, schema) as builder:
             await _step(builder)
 
     def close(self) -> None:
@@ -117,9 +125,9 @@ class Builds:
             self._kill()
             await live.built.wait()
 
-    async def _build(self, live: LiveCollection, target: Path) -> bool:
+    async def _on_copy(self, live: LiveCollection, target: Path, work: tuple[str, ...]) -> bool:
         began = monotonic()
-        async with self._builder(live, target, optimize=True) as builder:
+        async with self._builder(live, target, work) as builder:
             async with live.no_writes():
                 copying = monotonic()
                 live.flush()
@@ -131,11 +139,11 @@ class Builds:
         if not report.changed:
             live.unindexed = live.removed = 0
             return False
-        swap_s, replayed = await self._swap(live, target)
+        swap_s, replayed = await self._swap(live, target, optimized="--optimize" in work)
         self.times[live.name] = BuildTimes(monotonic() - began, copy_s, swap_s, replayed)
         return True
 
-    async def _swap(self, live: LiveCollection, target: Path) -> tuple[float, int]:
+    async def _swap(self, live: LiveCollection, target: Path, *, optimized: bool) -> tuple[float, int]:
         loading = monotonic()
         shard = open_shard(str(target), live.schema)
         pause_s = monotonic() - loading
@@ -149,27 +157,29 @@ class Builds:
                     await asyncio.to_thread(live.folder.switch, target)
                 finally:  # whatever came of it, what CURRENT names is what serves
                     if live.folder.current() == target:
-                        live.adopt(shard, replayed)
+                        live.adopt(shard, unindexed=replayed if optimized else None)
         finally:
             (former if live.shard is shard else shard).close()
         await asyncio.to_thread(shutil.rmtree, former_folder, ignore_errors=True)
         return pause_s, replayed
 
     @asynccontextmanager
-    async def _builder(self, live: LiveCollection, target: Path, *, optimize: bool) -> AsyncGenerator[Process, None]:
+    async def _builder(
+        self, live: LiveCollection, target: Path, work: tuple[str, ...] = ()
+    ) -> AsyncGenerator[Process, None]:
         source = live.folder.current()
-        self._folder.require_space(blocks_bytes(source) * (3 if optimize else 1))
-        async with self._spawned(source, target, live.folder.path / "schema.json", optimize=optimize) as builder:
+        self._folder.require_space(blocks_bytes(source) * (3 if work else 1))
+        async with self._spawned(source, target, live.folder.path / "schema.json", work) as builder:
             yield builder
 
     @asynccontextmanager
     async def _spawned(
-        self, source: Path, target: Path, schema: Path, *, optimize: bool
+        self, source: Path, target: Path, schema: Path, work: tuple[str, ...] = ()
     ) -> AsyncGenerator[Process, None]:
         if self._closed:
             raise EngineUnavailable("the engine is ending; try again", retry_after_s=5.0)
-        flags = ["--optimize"] if optimize else []
-        command = [sys.executable, "-m", "vectis.adapters.edge.builder", *flags, str(source), str(target), str(schema)]
+        folders = map(str, (source, target, schema))
+        command = [sys.executable, "-m", "vectis.adapters.edge.builder", *work, "--", *folders]
         self._process = process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE)
         try:
             await _hear(process)

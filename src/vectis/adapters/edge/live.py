@@ -60,6 +60,7 @@ class LiveCollection:
         self._plans: dict[bytes, Plan] = {}
         self._dirty = 1  # what was replayed from the log is not flushed, and would be replayed again
         self._flushed_at = monotonic()
+        self._graph_points = _graph_points(self.shard)
         info = self.shard.info()
         kinds = len(self.schema.dense) + len(self.schema.sparse)
         self.unindexed = max(0, info.points_count * kinds - info.indexed_vectors_count) if self.schema.dense else 0
@@ -125,13 +126,15 @@ class LiveCollection:
                 offset = _plain(following)
                 await asyncio.sleep(0)  # queries go between
 
+    def has_index(self, key: str, kind: PayloadIndexKind) -> bool:
+        """Whether `key` is indexed as `kind`. InvalidInput when `key` is no path."""
+        index_operation(key, kind)
+        return index_kinds(self.shard.info()).get(key) == kind
+
     async def create_payload_index(self, key: str, kind: PayloadIndexKind) -> None:
-        """Index `key`; durable on return."""
-        operation = index_operation(key, kind)
+        """Index `key` here and now, while everything waits; durable on return."""
         async with self.no_writes():
-            if index_kinds(self.shard.info()).get(key) == kind:
-                return
-            self.shard.update(operation)
+            self.shard.update(index_operation(key, kind))
             self._indexed_since[key] = kind
             self.flush()
 
@@ -209,10 +212,14 @@ class LiveCollection:
             target.update(index_operation(key, kind))
         self._indexed_since = {}
 
-    def adopt(self, shard: qe.EdgeShard, replayed: int) -> None:
-        """Serve from `shard` from now on."""
+    def adopt(self, shard: qe.EdgeShard, *, unindexed: int | None) -> None:
+        """Serve from `shard` from now on; it was optimized but for `unindexed` points, or not at all."""
         self.shard = shard
-        self.unindexed, self.removed, self._dirty = replayed, 0, 0
+        self._graph_points = _graph_points(shard)
+        self._plans.clear()
+        self._dirty = 0
+        if unindexed is not None:
+            self.unindexed, self.removed = unindexed, 0
         self.end_changes()
 
     # Reads
@@ -223,7 +230,7 @@ class LiveCollection:
         if plan is None:
             if len(self._plans) >= PLANS_MAX:
                 self._plans.clear()
-            plan = self._plans[body] = Plan(body, self.schema)
+            plan = self._plans[body] = Plan(body, self.schema, self._graph_points)
         return plan
 
     def retrieve(self, ids: Sequence[PointId], with_payload: Selector, with_vectors: Selector) -> FlatRecords:
@@ -278,6 +285,12 @@ def create_shard(path: str, schema: CollectionSchema) -> None:
         shard.update(index_operation(key, kind))
     shard.flush()
     shard.close()
+
+
+def _graph_points(shard: qe.EdgeShard) -> int:
+    """Points of an index of the shard, on average: besides the indexed segments there is one that takes writes."""
+    info = shard.info()
+    return info.points_count // max(1, info.segments_count - 1)
 
 
 def _config(schema: CollectionSchema) -> qe.EdgeConfig:

@@ -46,9 +46,7 @@ async def _describe(host: Host, name: str, body: bytes) -> Any:
 
 
 async def _create_payload_index(host: Host, name: str, body: bytes) -> None:
-    key, kind = _index(body)
-    host.folder.require_space()
-    await host.live(name).create_payload_index(key, kind)
+    await host.create_payload_index(name, *_index(body))
 
 
 async def _optimize(host: Host, name: str, body: bytes) -> bool:

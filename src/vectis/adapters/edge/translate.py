@@ -120,11 +120,11 @@ def engine_filter(node: filters.Filter | filters.Condition) -> qe.Filter:
 
 
 class Plan:
-    """An outline translated once for one schema; `requests` joins it with the vectors of each query."""
+    """An outline translated once for one schema and size; `request` joins it with the vectors of each query."""
 
     __slots__ = ("_arguments", "_filter", "_fusion", "_legs", "parts", "with_payload", "with_vectors")
 
-    def __init__(self, body: bytes, schema: CollectionSchema) -> None:
+    def __init__(self, body: bytes, schema: CollectionSchema, graph_points: int) -> None:
         outline = _decode_outline(body)
         if not outline.legs:
             raise EmptyQuery("query: there is no vector to search for; give at least one prefetch")
@@ -135,7 +135,7 @@ class Plan:
         self.with_vectors = outline.with_vectors not in (False, [])
         self._filter = engine_filter(outline.filter) if outline.filter is not None else None
         self._fusion = _fusion(outline)
-        self._legs = [(leg, _expected_bytes(leg, schema), _params(leg.params)) for leg in outline.legs]
+        self._legs = [(leg, _expected_bytes(leg, schema), _params(leg.params, graph_points)) for leg in outline.legs]
         limit, threshold = outline.limit, outline.score_threshold
         if self._fusion is None:
             leg = outline.legs[0]
@@ -197,11 +197,11 @@ def _expected_bytes(leg: Leg, schema: CollectionSchema) -> int:
     )  # fmt: skip
 
 
-def _params(params: SearchParams) -> qe.SearchParams:
+def _params(params: SearchParams, graph_points: int) -> qe.SearchParams:
     quantization = None
     if params.rescore is not None or params.oversampling is not None:
         quantization = qe.QuantizationSearchParams(rescore=params.rescore, oversampling=params.oversampling)
-    return qe.SearchParams(hnsw_ef=params.hnsw_ef, exact=params.exact, quantization=quantization)
+    return qe.SearchParams(hnsw_ef=params.effort(graph_points), exact=params.exact, quantization=quantization)
 
 
 def _fusion(outline: Outline) -> Any:

@@ -47,6 +47,17 @@ class MetricsExchange:
             registry.register(collector)
         return generate_latest(registry)
 
+    async def total(self, counter: str, *labels: str) -> dict[tuple[str, ...], float]:
+        """What all processes that answer counted together, by the values of `labels`."""
+        texts = await asyncio.gather(*(_ask(socket) for socket in sorted(self._folder.glob("*.sock"))))
+        found: dict[tuple[str, ...], float] = {}
+        for family in _Joined({str(i): text for i, text in enumerate(texts) if text is not None}).collect():
+            for sample in family.samples:
+                if sample.name == f"{counter}_total":
+                    key = tuple(sample.labels[label] for label in labels)
+                    found[key] = found.get(key, 0.0) + sample.value
+        return found
+
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(generate_latest(self._registry))
         await writer.drain()

@@ -13,6 +13,10 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 STAGES = ("embed", "engine", "assemble")
 
+FILTER_KEYS = "vectis_search_filter_keys"
+FILTER_KEYS_MAX = 500
+OTHER_KEYS = "(others)"
+
 ReadCounts = Callable[[], Mapping[str, float]]
 
 
@@ -58,6 +62,12 @@ class ProcessMetrics:
             "vectis_search_degraded", "Searches answered without a part", ["collection", "part"], registry=self.registry
         )
 
+        self._filtered = Counter(
+            FILTER_KEYS, "Searches that filtered by a payload key, and whether a payload index served it",
+            ["collection", "key", "indexed"], registry=self.registry,
+        )  # fmt: skip
+        self._filter_keys: set[tuple[str, str]] = set()
+
     def append(self, measurement: Measurement) -> None:
         """Count one search."""
         m = measurement
@@ -76,6 +86,8 @@ class ProcessMetrics:
             self._empty.labels(m.collection, m.mode).inc()
         for part in m.degraded:
             self._degraded.labels(m.collection, part).inc()
+        for key, indexed in m.filter_keys.items():
+            self._count_filter(m.collection, key, indexed=indexed)
 
     def observe_request(self, operation: str, status: int, seconds: float) -> None:
         """Count one request."""
@@ -88,6 +100,14 @@ class ProcessMetrics:
             )
         series[0].inc()
         series[1].observe(seconds)
+
+    def _count_filter(self, collection: str, key: str, *, indexed: bool) -> None:
+        """Keys are the callers' words, so there is a bound to how many get a series of their own."""
+        if (collection, key) not in self._filter_keys:
+            if len(self._filter_keys) >= FILTER_KEYS_MAX:
+                key = OTHER_KEYS
+            self._filter_keys.add((collection, key))
+        self._filtered.labels(collection, key, "yes" if indexed else "no").inc()
 
     def export_counts(self, prefix: str, help_text: str, read: ReadCounts) -> None:
         """Export counts that somebody else keeps; names that end in `_total` are counters, the others gauges."""

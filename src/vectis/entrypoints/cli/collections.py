@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from vectis.domain.schema import PayloadIndexKind
 from vectis.entrypoints.cli.api import member, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import perform
@@ -55,6 +56,7 @@ def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir
         "segments": answer["segments"],
         "building": "yes" if answer["building"] else "no",
         "payload indexes": ", ".join(f"{key} ({kind})" for key, kind in answer["payload_indexes"].items()),
+        "filtered by": ", ".join(_filter_use(key, use) for key, use in answer["filters"].items()),
         "aliases": ", ".join(answer["aliases"]),
         "created": moment(answer["created_at"]),
     }
@@ -113,6 +115,24 @@ def optimize(name: Name, as_json: AsJson = False, url: Url = None, data_dir: Dat
     _say(answer, "optimized" if answer.get("optimized") else "nothing to build", as_json=as_json)
 
 
+@app.command("index", epilog="Example: vectis collections index docs author keyword")
+def create_index(
+    name: Name,
+    key: Annotated[str, typer.Argument(help="Payload key, as in filters.")],
+    kind: Annotated[PayloadIndexKind, typer.Argument(help="What its values are.")],
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Make a payload index, so that a filter by this key need not look at every point."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.post(f"/collections{path_of(name)}/indexes", {"key": key, "kind": kind}, timeout_s=None)
+
+    _say(perform(ask(), as_json=as_json), f"indexed {key}", as_json=as_json)
+
+
 @app.command(epilog="Example: vectis collections alias live docs; vectis collections alias live --remove")
 def alias(
     name: Annotated[str | None, typer.Argument(help="Alias; without one all are listed.")] = None,
@@ -140,6 +160,11 @@ def alias(
         return
     rows = [(a["alias"], ", ".join(t["collection"] for t in a["targets"]), a["version"]) for a in answer["aliases"]]
     print_table(("alias", "collection", "version:"), rows)
+
+
+def _filter_use(key: str, use: dict[str, int]) -> str:
+    without = f", {use['unindexed']} without an index" if use["unindexed"] else ""
+    return f"{key} ({use['searches']} searches{without})"
 
 
 def _say(answer: Any, text: str, *, as_json: bool) -> None:

@@ -16,6 +16,7 @@ import typer
 from rich.text import Text
 
 from vectis.domain.errors import VectisError
+from vectis.entrypoints.cli.api import Api, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
@@ -161,13 +162,27 @@ async def _server(url: str | None, folder: Path) -> list[Examined]:
     try:
         async with connect(url, folder) as api:
             health = await api.health()
+            filters = await _filters(api) if health["status"] != "unhealthy" else []
     except VectisError as error:
         return [Examined("server", "failed", error.message, "read its log; the message above tells what it says")]
     state = {"healthy": "ok", "degraded": "warning"}.get(health["status"], "failed")
     lines = [
         msgspec.convert({"name": "server", "state": state, "detail": f"{health['status']} at {api.where}"}, Examined)
     ]
-    return lines + [_part(name, check, health["status"]) for name, check in health["checks"].items()]
+    return [*lines, *(_part(name, check, health["status"]) for name, check in health["checks"].items()), *filters]
+
+
+async def _filters(api: Api) -> list[Examined]:
+    """A line for each payload key that searches filter by without an index; nothing when there is none."""
+    found: list[Examined] = []
+    for collection in (await api.get("/collections"))["collections"]:
+        name = collection["name"]
+        for key, use in (await api.get("/collections" + path_of(name)))["filters"].items():
+            if use["unindexed"]:
+                detail = f"{name}: {use['unindexed']} of {use['searches']} searches by {key} looked at every point"
+                remedy = f"vectis collections index {name} {key} KIND (keyword, integer, ...)"
+                found.append(Examined("filters", "warning", detail, remedy))
+    return found
 
 
 def _part(name: str, check: dict[str, Any], status: str) -> Examined:

@@ -7,6 +7,7 @@ import msgspec
 
 from vectis.domain.documents import Document
 from vectis.domain.jobs import JobProgress, JobState
+from vectis.domain.measurements import FilterUse
 from vectis.domain.points import PointId
 from vectis.domain.profiles import CollectionProfile
 from vectis.domain.routes import Target
@@ -29,7 +30,7 @@ class CollectionList(msgspec.Struct):
 
 
 class CollectionDetail(msgspec.Struct):
-    """A collection with its settings and its state in the engine."""
+    """A collection with its settings and its state in the engine; `filters` tells by which payload keys it is filtered."""
 
     name: str
     created_at: datetime
@@ -41,6 +42,7 @@ class CollectionDetail(msgspec.Struct):
     payload_indexes: dict[str, PayloadIndexKind]
     bm25_avg_len: float | None
     aliases: list[str]
+    filters: dict[str, FilterUse]
 
 
 class ProfileList(msgspec.Struct):
@@ -221,13 +223,17 @@ class ResultView(msgspec.Struct, omit_defaults=True):
 
 
 class SearchAnswer(msgspec.Struct):
-    """Results, best first. `degraded` names what was left out because it did not answer."""
+    """Results, best first. `degraded` names what was left out because it did not answer.
+
+    `unindexed_filter` names the payload keys of the filter that no payload index serves: every point was looked at for them.
+    """
 
     results: list[ResultView]
     took_ms: float
     degraded: list[str]
     collection: str
     stages_ms: dict[str, float] | msgspec.UnsetType = msgspec.UNSET
+    unindexed_filter: list[str] | msgspec.UnsetType = msgspec.UNSET
 
 
 class SearchAnswers(msgspec.Struct):

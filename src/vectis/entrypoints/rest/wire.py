@@ -49,6 +49,7 @@ def answer_out(caller: Caller, answer: Answer, *, explain: bool) -> answers.Sear
         degraded=list(answer.degraded),
         collection=caller.own_name(answer.collection),
         stages_ms=answer.stages_ms if explain else msgspec.UNSET,
+        unindexed_filter=[key for key, indexed in answer.filter_keys.items() if not indexed] or msgspec.UNSET,
     )
 
 

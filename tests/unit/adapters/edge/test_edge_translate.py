@@ -41,7 +41,7 @@ def test_filters_that_only_the_engine_finds_wrong(condition: Condition) -> None:
 
 def plan(query: EngineQuery) -> tuple[Plan, wire.Parts]:
     body, vectors = wire.outline(query)
-    return Plan(body, SCHEMA), vectors
+    return Plan(body, SCHEMA, 0), vectors
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from msgspec.structs import replace
 
 from vectis.catalog.profiles import DOCUMENT, VECTORS, Wishes
 from vectis.catalog.service import Described
+from vectis.domain.measurements import FilterUse
 from vectis.domain.routes import Route
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.operation import Call, Reply
@@ -23,7 +24,7 @@ async def create(call: Call) -> answers.CollectionDetail:
         chunking=body.chunking,
     )
     profile = body.profile or (VECTORS if own_vectors else DOCUMENT)
-    return _detail(call, await call.services.catalog.create(call.may(body.name), profile, wishes))
+    return _detail(call, await call.services.catalog.create(call.may(body.name), profile, wishes), {})
 
 
 async def list_all(call: Call) -> answers.CollectionList:
@@ -43,7 +44,8 @@ async def list_all(call: Call) -> answers.CollectionList:
 
 async def describe(call: Call) -> answers.CollectionDetail:
     """One collection, by its name or an alias."""
-    return _detail(call, await call.services.catalog.describe(call.may(call.path["collection"])))
+    described = await call.services.catalog.describe(call.may(call.path["collection"]))
+    return _detail(call, described, await call.services.filter_uses(described.collection.name))
 
 
 async def delete(call: Call) -> answers.Deleted:
@@ -96,7 +98,7 @@ def _alias(call: Call, route: Route) -> answers.AliasView:
     return answers.AliasView(alias=call.caller.own_name(route.alias), targets=targets, version=route.version)
 
 
-def _detail(call: Call, described: Described) -> answers.CollectionDetail:
+def _detail(call: Call, described: Described, filters: dict[str, FilterUse]) -> answers.CollectionDetail:
     collection, state = described.collection, described.state
     return answers.CollectionDetail(
         name=call.caller.own_name(collection.name),
@@ -109,4 +111,5 @@ def _detail(call: Call, described: Described) -> answers.CollectionDetail:
         payload_indexes=state.payload_indexes,
         bm25_avg_len=collection.bm25.avg_len if collection.bm25 else None,
         aliases=[call.caller.own_name(alias) for alias in described.aliases],
+        filters=filters,
     )
