@@ -42,7 +42,11 @@ class Right(msgspec.Struct, frozen=True):
 
     def covers(self, permission: Permission, name: str) -> bool:
         """Whether it allows `permission` on the collection called `name` as its caller writes it."""
-        return permission in self.permissions and any(_fits(name, pattern) for pattern in self.collections)
+        if permission in self.permissions:
+            for pattern in self.collections:
+                if pattern == "*" or _fits(name, pattern):
+                    return True
+        return False
 
 
 class Caller(msgspec.Struct, frozen=True, eq=False):
@@ -152,8 +156,6 @@ def tenant_of(full_name: str) -> str:
 
 
 def _fits(name: str, pattern: str) -> bool:
-    if pattern == "*":
-        return True
     if TENANT_MARK in name and TENANT_MARK not in pattern:
         return False
     return len(name) <= NAME_MAX and fnmatchcase(name, pattern)

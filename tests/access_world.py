@@ -1,0 +1,208 @@
+"""A whole API over a real engine process and SQLite, with callers of every role and tenant, and two tenants' collections.
+
+Who calls is said by the header `x-as`: the keys of CALLERS; without it nobody is.
+"""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator, MutableMapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from time import monotonic
+from typing import Any
+
+import httpx
+from engine_process import EngineProcess
+from msgspec.structs import replace
+
+from vectis.domain.access import ON_COLLECTIONS, Caller, Permission, Right
+from vectis.domain.errors import Unauthenticated
+from vectis.entrypoints.rest.app import RestApp
+from vectis.entrypoints.rest.operation import Operation
+from vectis.runtime.configuration.loading import load
+from vectis.runtime.paths import FolderLayout
+from vectis.runtime.wiring import open_services, open_worker
+
+ROLES = {
+    "admin": frozenset(
+        {*ON_COLLECTIONS, Permission.MANAGE_USERS, Permission.VIEW_METRICS, Permission.SYSTEM_CONFIG},
+    ),
+    "operator": frozenset(
+        {Permission.READ_COLLECTIONS, Permission.VIEW_METRICS, Permission.RESTART_SERVICES, Permission.BACKUP_RESTORE}
+    ),
+    "viewer": frozenset({Permission.READ_COLLECTIONS, Permission.VIEW_METRICS}),
+    "nothing": frozenset[Permission](),
+}
+"""What the roles allow, as the product promises."""
+
+CALLERS = {
+    **{role: Caller(role, (Right(allowed),)) for role, allowed in ROLES.items()},
+    **{
+        f"{tenant}-{role}": Caller(f"{tenant}-{role}", (Right(allowed),), tenant)
+        for tenant in ("acme", "globex")
+        for role, allowed in ROLES.items()
+    },
+    "elsewhere": Caller("elsewhere", (Right(frozenset(Permission), ("nothing-*",)),)),
+}
+
+NAME = "@"
+"""Stands before the name of a collection or alias in an example; `JOB` for the id of a job that its caller may see."""
+JOB = "$job"
+
+SEED_POINTS = {"": 1, "globex": 2, "acme": 3}
+JOBS_WAIT_S = 30.0
+
+_PASSING = re.compile(r"[0-9a-f]{32}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}|\d{4}-\d\d-\d\dT[\d:.]+Z|_ms\":[\d.]+")
+
+
+class Example:
+    """A request that whoever is allowed to gets an answer to."""
+
+    def __init__(self, body: Any = None, **path: str) -> None:
+        self.body = body
+        self.path = path
+
+    def names(self) -> set[str]:
+        """The collections and aliases that it names."""
+        return set(re.findall(rf"{NAME}([\w-]+)", f"{self.body} {self.path}"))
+
+    def naming(self, change: "dict[str, str]") -> "Example":
+        """The same request about others."""
+        path = {key: _renamed(value, change) for key, value in self.path.items()}
+        return Example(_renamed(self.body, change), **path)
+
+
+def _renamed(value: Any, change: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(below, change) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_renamed(below, change) for below in value]
+    if isinstance(value, str) and value.startswith(NAME):
+        return NAME + change.get(value[len(NAME) :], value[len(NAME) :])
+    return value
+
+
+def _plain(value: Any, job: str) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(below, job) for key, below in value.items()}
+    if isinstance(value, list):
+        return [_plain(below, job) for below in value]
+    return job if value == JOB else value.removeprefix(NAME) if isinstance(value, str) else value
+
+
+def lasting(answer: httpx.Response) -> tuple[int, str]:
+    """Status and body without what differs from one time to the next: ids, times, durations."""
+    return answer.status_code, _PASSING.sub("", answer.text)
+
+
+class AccessWorld:
+    """The API, and what the tests ask of it."""
+
+    def __init__(self, app: RestApp, tenants: tuple[str, ...]) -> None:
+        self.tenants = tenants
+        self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://vectis")
+        self._jobs: dict[str, str] = {}
+
+    async def ask(self, method: str, path: str, body: Any = None, *, caller: str | None) -> httpx.Response:
+        """One request as this caller."""
+        headers = {} if caller is None else {"x-as": caller}
+        return await self.http.request(method, path, json=body, headers=headers)
+
+    async def call(self, operation: Operation, example: Example, *, caller: str | None) -> httpx.Response:
+        """An operation with its example filled in."""
+        job = self._jobs.get(CALLERS[caller].tenant if caller else "", "none")
+        path = re.sub(r"{(\w+)(:path)?}", lambda found: _plain(example.path[found[1]], job), operation.path)
+        return await self.ask(operation.method, path, _plain(example.body, job), caller=caller)
+
+    async def seed(self) -> None:
+        """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares."""
+        for tenant in ("", *self.tenants):
+            caller = f"{tenant}-admin" if tenant else "admin"
+            for suffix in ("", f"-{tenant}" if tenant else "-none"):
+                await self._seed(tenant, caller, suffix)
+            await self.restore(caller)
+        await self.settled()
+
+    async def restore(self, caller: str) -> None:
+        """Bring back what examples delete, remove what they make."""
+        await self.ask("POST", "/api/v1/collections", _vectors("spare"), caller=caller)
+        await self.ask("PUT", "/api/v1/aliases/spare-alias", {"collection": "vecs"}, caller=caller)
+        await self.ask("DELETE", "/api/v1/collections/made", caller=caller)
+
+    async def settled(self) -> None:
+        """Return when no job is waiting or running."""
+        deadline = monotonic() + JOBS_WAIT_S
+        while True:
+            answer = await self.ask("GET", "/api/v1/jobs?limit=1000", caller="admin")
+            if all(job["state"] in ("done", "dead") for job in answer.json()["jobs"]):
+                return
+            assert monotonic() < deadline, answer.text
+            await asyncio.sleep(0.02)
+
+    async def everything(self, tenant: str) -> list[tuple[int, str]]:
+        """All that a tenant has, as it sees it."""
+        caller = f"{tenant}-admin"
+        listed = await self.ask("GET", "/api/v1/collections", caller=caller)
+        answers = [listed]
+        for collection in listed.json()["collections"]:
+            path = f"/api/v1/collections/{collection['name']}"
+            answers += [
+                await self.ask("GET", path, caller=caller),
+                await self.ask("POST", f"{path}/points/scroll", {"limit": 100, "with_vectors": True}, caller=caller),
+                await self.ask("GET", f"{path}/documents", caller=caller),
+            ]
+        answers += [await self.ask("GET", f"/api/v1/{what}", caller=caller) for what in ("aliases", "jobs")]
+        return [lasting(answer) for answer in answers]
+
+    async def _seed(self, tenant: str, caller: str, suffix: str) -> None:
+        async def done(method: str, path: str, body: Any) -> Any:
+            answer = await self.ask(method, f"/api/v1{path}", body, caller=caller)
+            assert answer.is_success, answer.text
+            return answer.json()
+
+        await done("POST", "/collections", _vectors(f"vecs{suffix}"))
+        await done("PUT", f"/aliases/public{suffix}", {"collection": f"vecs{suffix}"})
+        points = [
+            {"id": number, "vector": [1.0, number], "payload": {"owner": f"secret-{tenant}"}}
+            for number in range(SEED_POINTS[tenant])
+        ]
+        await done("PUT", f"/collections/vecs{suffix}/points", {"points": points})
+        await done("POST", "/collections", {"name": f"docs{suffix}"})
+        document = {"id": "d1", "text": f"Apples are red, says secret-{tenant}."}
+        kept = await done("POST", f"/collections/docs{suffix}/documents", {"documents": [document]})
+        self._jobs[tenant] = kept["job_id"]
+
+
+def _vectors(name: str) -> dict[str, Any]:
+    return {"name": name, "vectors": {"dense": {"size": 2}}}
+
+
+@asynccontextmanager
+async def open_world(folder: Path, tenants: tuple[str, ...] = ("acme", "globex")) -> AsyncGenerator[AccessWorld]:
+    """A seeded world with its worker."""
+    settings = load(None, {"server.data_dir": str(folder), "embedder.kind": "none"}, {}).settings
+    paths = FolderLayout(folder)
+    for place in (paths.engine, paths.run):
+        place.mkdir(parents=True, exist_ok=True)
+    async with (
+        EngineProcess(paths.engine, paths.engine_socket),
+        open_worker(settings) as worker,
+        open_services(settings, process="api-1") as services,
+    ):
+        running = asyncio.ensure_future(worker.runner.run(worker.handlers))
+        world = AccessWorld(RestApp(replace(services, authenticate=authenticate)), tenants)
+        try:
+            await world.seed()
+            yield world
+        finally:
+            await world.http.aclose()
+            await worker.runner.stop()
+            await running
+
+
+def authenticate(scope: MutableMapping[str, Any]) -> Caller:
+    """The caller that the header names."""
+    caller = dict(scope["headers"]).get(b"x-as")
+    if caller is None:
+        raise Unauthenticated("API key required")
+    return CALLERS[caller.decode()]

@@ -1,0 +1,149 @@
+"""Every route, for every role and tenant: who may, who may not, and that nothing of another tenant shows or changes.
+
+What is expected comes from what the operation declares. A route that takes anything needs an example here.
+"""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from access_world import CALLERS, JOB, NAME, AccessWorld, Example, lasting, open_world
+
+from vectis.domain.access import ON_COLLECTIONS, Permission
+from vectis.entrypoints.rest.operation import PUBLIC, Operation
+from vectis.entrypoints.rest.routes import OPERATIONS
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+VECS, DOCS = {"collection": "@vecs"}, {"collection": "@docs"}
+VECTOR_SEARCH = {**VECS, "query_vector": [1.0, 0.0]}
+
+EXAMPLES = {
+    "search": Example({**DOCS, "query": "apples"}),
+    "search_vectors": Example(VECTOR_SEARCH),
+    "search_vectors_batch": Example({"searches": [VECTOR_SEARCH, VECTOR_SEARCH]}),
+    "create_collection": Example({"name": "@made", "vectors": {"dense": {"size": 2}}}),
+    "describe_collection": Example(**VECS),
+    "delete_collection": Example(collection="@spare"),
+    "optimize_collection": Example(**VECS),
+    "create_payload_index": Example({"key": "owner", "kind": "keyword"}, **VECS),
+    "set_alias": Example(VECS, alias="@public"),
+    "delete_alias": Example(alias="@spare-alias"),
+    "upsert_points": Example({"points": [{"id": 0, "vector": [1.0, 0.0], "payload": {"written": True}}]}, **VECS),
+    "scroll_points": Example({"with_vectors": True}, **VECS),
+    "count_points": Example({}, **VECS),
+    "get_points": Example({"ids": [0, 1, 2]}, **VECS),
+    "delete_points": Example({"filter": {"must": [{"key": "owner", "match": {"value": "nobody"}}]}}, **VECS),
+    "get_point": Example(**VECS, id="0"),
+    "put_documents": Example({"documents": [{"id": "d2", "text": "Pears are green."}]}, **DOCS),
+    "list_documents": Example(**DOCS),
+    "delete_documents": Example({"ids": ["d3"]}, **DOCS),
+    "get_document": Example(**DOCS, id="d1"),
+    "delete_document": Example(**DOCS, id="d3"),
+    "get_job": Example(id=JOB),
+}
+"""`@vecs`, `@docs`, `@public` are in every tenant; `@spare`, `@spare-alias` come back when deleted, `@made` goes."""
+
+NOTHING = Example()
+
+
+def example(operation: Operation) -> Example:
+    return EXAMPLES.get(operation.name, NOTHING)
+
+
+BY_NAME = {operation.name: operation for operation in OPERATIONS}
+each_operation = pytest.mark.parametrize("name", BY_NAME)
+each_naming_one = pytest.mark.parametrize("name", [o.name for o in OPERATIONS if example(o).names()])
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def world(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[AccessWorld]:
+    async with open_world(tmp_path_factory.mktemp("access") / "data") as world:
+        yield world
+
+
+def expected(operation: Operation, caller: str | None) -> int:
+    """The status that the declaration of an operation and the caller's rights lead to; 200 for any success."""
+    if operation.permission is PUBLIC:
+        return 200
+    if caller is None:
+        return 401
+    who = CALLERS[caller]
+    of_tenants = not who.tenant or operation.permission in ON_COLLECTIONS
+    if not of_tenants or not any(operation.permission in right.permissions for right in who.rights):
+        return 403
+    if caller == "elsewhere":
+        return 403 if example(operation).names() else 404 if operation.name == "get_job" else 200
+    return 200
+
+
+async def test_every_route_declares_what_it_needs_and_has_an_example() -> None:
+    taking = {o.name for o in OPERATIONS if o.body is not None or "{" in o.path}
+    assert taking == EXAMPLES.keys(), "give each route that takes anything its example in EXAMPLES, and no other"
+    assert all(isinstance(o.permission, Permission) or o.permission is PUBLIC for o in OPERATIONS)
+    public = {o.name for o in OPERATIONS if o.permission is PUBLIC}
+    assert public == {"health", "api_health", "v1_health"}
+
+
+async def test_an_operation_cannot_leave_its_permission_out() -> None:
+    with pytest.raises(TypeError, match="permission"):
+        Operation(name="x", method="GET", path="/x", summary="x", handler=BY_NAME["health"].handler, answer=bytes)
+
+
+async def test_a_tenant_alone_sees_the_same(world: AccessWorld, tmp_path: Path) -> None:
+    """Every answer to a tenant is the same whether or not there is another one. Comes first, while both are as seeded."""
+    async with open_world(tmp_path / "data", ("globex",)) as alone:
+        for operation in OPERATIONS:
+            shown: list[tuple[int, str]] = []
+            for each in (world, alone):
+                if operation.name in ("list_jobs", "get_job"):
+                    await each.settled()
+                shown.append(lasting(await each.call(operation, example(operation), caller="globex-admin")))
+            assert shown[0] == shown[1], operation.name
+    await world.restore("globex-admin")
+
+
+@each_operation
+@pytest.mark.parametrize("caller", [None, *CALLERS])
+async def test_who_may(world: AccessWorld, name: str, caller: str | None) -> None:
+    operation = BY_NAME[name]
+    answer = await world.call(operation, example(operation), caller=caller)
+    wanted = expected(operation, caller)
+    assert (200 if answer.is_success else answer.status_code) == wanted, answer.text
+    if wanted == 401:
+        assert answer.json()["detail"] == "API key required"
+        assert answer.headers["www-authenticate"] == "Bearer"
+    if wanted == 403:
+        assert answer.json()["code"] == "permission_denied"
+        assert answer.json()["permission"] == operation.permission
+    if caller is None or wanted == 403 or CALLERS[caller].tenant:
+        others = {"acme", "globex", "secret-"} - ({CALLERS[caller].tenant, "secret-"} if caller else set())
+        assert not [word for word in others if word in answer.text]
+    if caller is not None and CALLERS[caller].tenant:
+        assert f"{CALLERS[caller].tenant}~" not in answer.text, "a name is shown to a tenant as the tenant writes it"
+    if caller is not None and example(operation).names() & {"made", "spare", "spare-alias"}:
+        await world.restore(f"{CALLERS[caller].tenant}-admin" if CALLERS[caller].tenant else "admin")
+
+
+@each_naming_one
+async def test_what_another_tenant_has_is_as_what_nobody_has(world: AccessWorld, name: str) -> None:
+    """By its own name, by its full name; and nothing of it changes."""
+    operation = BY_NAME[name]
+    before = await world.everything("acme")
+    for there, absent in (("{}-acme", "{}-void"), ("acme~{}-acme", "void~{}-void"), ("acme~{}", "void~{}")):
+        shown: list[tuple[int, str]] = []
+        for form in (there, absent):
+            change = {each: form.format(each) for each in example(operation).names()}
+            request = example(operation).naming(change)
+            answer = await world.call(operation, request, caller="globex-admin")
+            assert name == "create_collection" or not answer.is_success
+            assert "secret-acme" not in answer.text
+            status, text = lasting(answer)
+            for each, written in change.items():
+                text = text.replace(written, NAME + each)
+            shown.append((status, text))
+            if answer.is_success:
+                await world.ask("DELETE", f"/api/v1/collections/{change['made']}", caller="globex-admin")
+        assert shown[0] == shown[1]
+    assert await world.everything("acme") == before
