@@ -10,6 +10,7 @@ WITHOUT_PASS = {
 PASS_MAKERS = {
     "vectis.domain.access",
     "vectis.entrypoints.rest.operation",
+    "vectis.entrypoints.rest.reception",
     "vectis.catalog.jobs",
     "vectis.runtime.wiring",
 }

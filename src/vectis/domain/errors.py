@@ -22,6 +22,7 @@
     ├── MethodNotAllowed          the path is there, but not for this method
     ├── Unauthenticated           nobody said who calls
     ├── Forbidden                 who calls is known or claimed, and may not
+    │   ├── AddressNotAllowed     this address may not use the server
     │   └── PermissionDenied      none of the caller's roles allows it
     ├── Conflict                  the state of things does not allow it
     │   ├── CollectionExists
@@ -32,7 +33,9 @@
         ├── EmbedderUnavailable
         ├── StoreUnavailable
         ├── JobsUnavailable
-        └── DeadlineExceeded
+        ├── DeadlineExceeded
+        ├── Overloaded            too many requests are at work; this one was not begun
+        └── RateLimited           too many requests came in a while
 
 What lives here: codes, messages, fields. What does not: HTTP status, exit codes; each surface has one table for that.
 """
@@ -181,6 +184,12 @@ class Forbidden(VectisError):
     code = "forbidden"
 
 
+class AddressNotAllowed(Forbidden):
+    """This address may not use the server."""
+
+    code = "address_not_allowed"
+
+
 class PermissionDenied(Forbidden):
     """None of the caller's roles allows it."""
 
@@ -249,3 +258,15 @@ class DeadlineExceeded(Unavailable):
     """The work was not done within its time."""
 
     code = "deadline_exceeded"
+
+
+class Overloaded(Unavailable):
+    """Too many requests are at work; this one was not begun."""
+
+    code = "overloaded"
+
+
+class RateLimited(Unavailable):
+    """Too many requests came in a while."""
+
+    code = "rate_limited"

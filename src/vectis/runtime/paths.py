@@ -21,6 +21,11 @@ class FolderLayout(msgspec.Struct, frozen=True):
         return self.folder / "control.sqlite"
 
     @property
+    def audit_key(self) -> Path:
+        """What seals the audit."""
+        return self.folder / "audit.key"
+
+    @property
     def engine(self) -> Path:
         """The embedded engine's folder."""
         return self.folder / "engine"

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from vectis.access.admission import Admission
+from vectis.access.audit import AuditTrail
 from vectis.catalog.service import CatalogService
 from vectis.domain.access import Caller, Pass
 from vectis.domain.measurements import FilterUse
@@ -37,7 +39,10 @@ class Services(msgspec.Struct, frozen=True):
     readiness: ReadinessService
     jobs: JobService
     authenticate: Authenticate
+    admission: Admission
+    audit: AuditTrail
     observe: ObserveRequest
     metrics: RenderMetrics
     filter_uses: ReadFilterUses
     body_bytes_max: int
+    query_bytes_max: int

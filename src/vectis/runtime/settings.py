@@ -96,6 +96,35 @@ class JobSettings(Shape, frozen=True):
     attempts_max: int = 5
 
 
+class LimitSettings(Shape, frozen=True):
+    """Who is let in, how many at once, how often. Networks are written as 10.0.0.0/8.
+
+    `trusted_proxies`: whose X-Forwarded-For, X-Real-IP and X-Forwarded-Proto are believed. `allowed_addresses`: nobody else
+    is let in; empty: everybody. `concurrent_max` requests are at work in one API process at a time. A rate of 0 requests is
+    off. `per_ip` counts each address, `per_key` each key, `vector_api` each address on the vector routes; known callers on
+    this machine are not counted by address.
+    """
+
+    trusted_proxies: tuple[str, ...] = ()
+    allowed_addresses: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+    concurrent_max: int = 1000
+    query_bytes_max: int = 16_384
+    per_ip_requests: int = 1000
+    per_ip_window_s: float = 60.0
+    per_key_requests: int = 0
+    per_key_window_s: float = 3600.0
+    vector_api_requests: int = 0
+    vector_api_window_s: float = 1.0
+    vector_api_burst: int = 10
+
+
+class AuditSettings(Shape, frozen=True):
+    """The audit. `key` seals its entries, the same for all servers of one store; empty: a secret kept in the data folder."""
+
+    key: Secret = Secret()
+
+
 class LogSettings(Shape, frozen=True):
     """`format` auto: readable on a terminal, JSON lines elsewhere."""
 
@@ -113,6 +142,8 @@ class Settings(Shape, frozen=True):
     cache: CacheSettings = CacheSettings()
     search: SearchSection = SearchSection()
     jobs: JobSettings = JobSettings()
+    limits: LimitSettings = LimitSettings()
+    audit: AuditSettings = AuditSettings()
     log: LogSettings = LogSettings()
 
 
@@ -137,6 +168,11 @@ ALIASES: dict[str, tuple[str, str]] = {
     "EMBEDDING_CACHE_TTL": ("cache", "embeddings_ttl_s"),
     "VECTOR_SEARCH_BATCH_SIZE": ("search", "batch_max"),
     "VECTOR_SEARCH_TIMEOUT": ("search", "timeout_s"),
+    "MAX_CONCURRENT_REQUESTS": ("limits", "concurrent_max"),
+    "API_RATE_LIMIT": ("limits", "per_ip_requests"),
+    "RATE_LIMIT_REQUESTS": ("limits", "per_key_requests"),
+    "RATE_LIMIT_WINDOW": ("limits", "per_key_window_s"),
+    "CORS_ORIGINS": ("limits", "cors_origins"),
     "LOG_LEVEL": ("log", "level"),
     "LOG_FORMAT": ("log", "format"),
 }

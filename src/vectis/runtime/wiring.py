@@ -11,6 +11,9 @@ import msgspec
 import structlog
 
 from vectis import __version__
+from vectis.access.addresses import Networks
+from vectis.access.admission import Admission, AdmissionRules
+from vectis.access.audit import AuditTrail
 from vectis.adapters.absent.embedder import AbsentEmbedder
 from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.directory import CachedDirectory
@@ -19,6 +22,7 @@ from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
+from vectis.adapters.memory.limiter import MemoryLimiter
 from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
 from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, install_weights
@@ -26,6 +30,7 @@ from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
+from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.database import Pool
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
@@ -33,7 +38,9 @@ from vectis.catalog.jobs import optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import OPTIMIZE, CatalogService
 from vectis.domain.access import ANYONE, SYSTEM, Pass, Permission, authorize
+from vectis.domain.audit import SealKey
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting
+from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache
@@ -48,7 +55,7 @@ from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.services import Services
-from vectis.runtime.settings import EmbedderSettings, Settings, StoreSettings
+from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings, StoreSettings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
@@ -114,10 +121,13 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
             readiness=_readiness(parts),
             jobs=JobService(ledger=parts.store),
             authenticate=lambda _: ANYONE,
+            admission=_admission(settings.limits, parts),
+            audit=await _open_audit(stack, settings.audit, paths, parts),
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
             filter_uses=lambda collection: _filter_uses(parts, collection),
             body_bytes_max=settings.server.body_bytes_max,
+            query_bytes_max=settings.limits.query_bytes_max,
         )
 
 
@@ -188,6 +198,36 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         metrics=metrics,
         exchange=exchange,
     )
+
+
+def _admission(limits: LimitSettings, parts: _Parts) -> Admission:
+    admission = Admission(
+        AdmissionRules(
+            trusted_proxies=Networks(limits.trusted_proxies, setting="limits.trusted_proxies"),
+            allowed=Networks(limits.allowed_addresses, setting="limits.allowed_addresses"),
+            concurrent_max=limits.concurrent_max,
+            per_ip=_policy("per_ip", limits.per_ip_requests, limits.per_ip_window_s),
+            per_key=_policy("per_key", limits.per_key_requests, limits.per_key_window_s),
+            vector_api=_policy(
+                "vector_api", limits.vector_api_requests, limits.vector_api_window_s, burst=limits.vector_api_burst
+            ),
+        ),
+        MemoryLimiter(parts.clock),
+    )
+    parts.metrics.export_counts("vectis_requests", "Requests turned away", lambda: {"shed_total": admission.shed})
+    return admission
+
+
+def _policy(name: str, requests: int, window_s: float, *, burst: int | None = None) -> Policy | None:
+    return Policy(name, requests, window_s, requests if burst is None else burst) if requests else None
+
+
+async def _open_audit(stack: AsyncExitStack, settings: AuditSettings, paths: FolderLayout, parts: _Parts) -> AuditTrail:
+    key = settings.key.reveal().encode() or await asyncio.to_thread(kept_secret, paths.audit_key, setting="audit.key")
+    trail = AuditTrail(parts.store, SealKey(key), parts.clock)
+    stack.push_async_callback(trail.close)
+    parts.metrics.export_counts("vectis_audit", "The audit", lambda: {"lost_total": trail.lost})
+    return trail
 
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderLayout) -> Engine:

@@ -2,6 +2,7 @@
 
 import sqlalchemy as sa
 
+from vectis.adapters.sql.audit import SqlAudit
 from vectis.adapters.sql.collections import SqlCollections
 from vectis.adapters.sql.database import Database, Pool
 from vectis.adapters.sql.documents import SqlDocuments
@@ -12,7 +13,7 @@ from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import ControlStore
 
 
-class SqlStore(SqlCollections, SqlDocuments, SqlLeases, SqlEmbeddings, ControlStore):
+class SqlStore(SqlCollections, SqlDocuments, SqlLeases, SqlEmbeddings, SqlAudit, ControlStore):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
 
     async def ping(self) -> None:

@@ -110,3 +110,30 @@ embeddings = sa.Table(
     sa.Index("embeddings_by_use", "used_at", "size"),
 )
 """A cache: it may be emptied at any time. The index holds all that counting and trimming need, so that they read no vector."""
+
+audit = sa.Table(
+    "audit",
+    metadata,
+    sa.Column("sequence", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("actor", Key, nullable=False),
+    sa.Column("action", Key, nullable=False),
+    sa.Column("resource", Key, nullable=False),
+    sa.Column("tenant", Key, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("act", sa.Text, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+    sa.Index("audit_by_actor", "actor", "sequence"),
+    sa.Index("audit_by_action", "action", "sequence"),
+)
+"""`act` is what was sealed; the columns beside it are for finding entries."""
+
+audit_head = sa.Table(
+    "audit_head",
+    metadata,
+    sa.Column("only", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("sequence", sa.BigInteger, nullable=False),
+    sa.Column("seal", sa.Text, nullable=False),
+    sa.Column("mark", sa.Text, nullable=False),
+)
+"""One row: where the audit ends. Writers hold it while they append."""

@@ -37,6 +37,7 @@ EXIT_CODES = {
     "method_not_allowed": FAILED,
     "unauthenticated": FAILED,
     "forbidden": FAILED,
+    "address_not_allowed": FAILED,
     "permission_denied": FAILED,
     "conflict": FAILED,
     "collection_exists": FAILED,
@@ -48,6 +49,8 @@ EXIT_CODES = {
     "store_unavailable": UNAVAILABLE,
     "jobs_unavailable": UNAVAILABLE,
     "deadline_exceeded": UNAVAILABLE,
+    "overloaded": UNAVAILABLE,
+    "rate_limited": UNAVAILABLE,
 }
 """Error code -> exit code: 1 failed or refused, 2 wrongly called, 3 unavailable (try again). Ctrl-C is 130."""
 

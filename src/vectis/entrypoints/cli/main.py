@@ -16,6 +16,7 @@ COMMANDS = {
     "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
     "bench": ("bench", "Measure vector search over HTTP."),
     "config": ("configuration", "Show, check and compare configurations; templates."),
+    "audit": ("audit", "Show who did what and what was refused; check that the record is whole."),
     "doctor": ("doctor", "Check this installation and say what to do next."),
     "models": ("models", "Install the weights of embedding models."),
     "version": ("version", "Show the version."),

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from vectis.domain.audit import Act
 from vectis.domain.documents import Document
 from vectis.domain.jobs import JobProgress, JobState
 from vectis.domain.measurements import FilterUse
@@ -269,3 +270,26 @@ class Problem(msgspec.Struct, omit_defaults=True):
     detail: str
     code: str
     request_id: str = ""
+
+
+class AuditEntryView(msgspec.Struct):
+    """One act in its place, with the seal over it and the entry before."""
+
+    sequence: int
+    act: Act
+    seal: str
+
+
+class AuditPage(msgspec.Struct):
+    """Entries, newest first; `next_before` asks for the page after this one."""
+
+    entries: list[AuditEntryView]
+    next_before: int | None
+
+
+class AuditVerified(msgspec.Struct):
+    """Whether the whole audit is as it was written; if not, what does not hold, at most 100 of it."""
+
+    holds: bool
+    entries: int
+    faults: list[str]

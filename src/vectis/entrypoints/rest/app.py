@@ -12,7 +12,9 @@ from vectis.domain.access import NOBODY
 from vectis.domain.errors import DiskFull, VectisError
 from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
+from vectis.entrypoints.rest.origin import Headers
 from vectis.entrypoints.rest.problems import internal_problem, problem
+from vectis.entrypoints.rest.reception import Reception
 from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.entrypoints.rest.routing import RouteIndex
 from vectis.runtime.services import Services
@@ -28,7 +30,8 @@ class RestApp:
 
     def __init__(self, services: Services) -> None:
         self._observe = services.observe
-        operations = [(o.name, o.method, o.path, Endpoint(o, services)) for o in OPERATIONS]
+        self._reception = Reception(services)
+        operations = [(o.name, o.method, o.path, Endpoint(o, services, self._reception)) for o in OPERATIONS]
         self._routes = RouteIndex([*operations, ("openapi", "GET", "/openapi.json", _openapi)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -38,9 +41,11 @@ class RestApp:
         request_id = _request_id(scope)
         scope["vectis.request_id"], scope["vectis.caller"] = request_id, NOBODY
         request_id_var.set(request_id)
-        sent = _Sent(send)
+        self._reception.meet(scope)
+        sent = _Sent(send, scope["vectis.headers"])
         name = "unknown"
         try:
+            self._reception.check_address(scope)
             name, endpoint, scope["path_params"] = self._routes.find(scope["method"], scope["path"])
             await endpoint(scope, receive, sent)
         except VectisError as error:
@@ -68,17 +73,19 @@ class RestApp:
 
 
 class _Sent:
-    """Passes messages on and remembers the status, so that no second response begins."""
+    """Passes messages on with the headers that every answer carries, and remembers that a response has begun."""
 
-    __slots__ = ("_send", "status")
+    __slots__ = ("_headers", "_send", "status")
 
-    def __init__(self, send: Send) -> None:
+    def __init__(self, send: Send, headers: Headers) -> None:
         self._send = send
+        self._headers = headers
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            message["headers"] += self._headers
         await self._send(message)
 
     async def problem(self, status: int, body: bytes, request_id: str, headers: dict[str, str]) -> None:

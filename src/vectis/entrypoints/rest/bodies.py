@@ -1,9 +1,11 @@
 """What callers send: one struct per request body or query string. Mapping to domain types is in the handlers."""
 
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 import msgspec
 
+from vectis.domain.audit import Decision
 from vectis.domain.documents import Document
 from vectis.domain.filters import Filter
 from vectis.domain.points import PointId
@@ -178,6 +180,20 @@ class JobsQuery(Shape, frozen=True):
 
     limit: Limit = 20
     kind: str | None = None
+
+
+class AuditQuery(Shape, frozen=True):
+    """Which entries of the audit; `before` is the number to go on from, given by the page before."""
+
+    limit: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 100
+    before: int | None = None
+    actor: str = ""
+    action: str = ""
+    resource: str = ""
+    tenant: str = ""
+    decision: Decision | None = None
+    since: datetime | None = None
+    until: datetime | None = None
 
 
 class RawVectorQuery(Shape, frozen=True):

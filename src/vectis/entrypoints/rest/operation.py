@@ -11,7 +11,8 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from vectis.domain.access import NOBODY, Caller, CollectionPass, Pass, Permission, authorize, authorize_on
-from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge
+from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge, VectisError
+from vectis.entrypoints.rest.reception import Reception
 from vectis.runtime.services import Services
 
 JSON = "application/json"
@@ -79,22 +80,39 @@ class Operation(msgspec.Struct, frozen=True):
     query: Any = None
     status: int = 200
     raw: "RawBody | None" = None
+    limited: bool = True
+    """Whether it counts against limits: what says how the server is must answer when nothing else can."""
 
 
 class Endpoint:
     """The ASGI application of one operation."""
 
-    def __init__(self, operation: Operation, services: Services) -> None:
+    def __init__(self, operation: Operation, services: Services, reception: Reception) -> None:
         self.operation = operation
         self._services = services
+        self._reception = reception
         self._from_json = msgspec.json.Decoder(operation.body) if operation.body else None
         self._from_msgpack = msgspec.msgpack.Decoder(operation.body) if operation.body else None
+        self._vector_api = "/vectors/" in operation.path
         self._to_json = msgspec.json.Encoder()
         self._to_msgpack = msgspec.msgpack.Encoder()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self.operation.limited:
+            await self._answer(NOBODY, scope, receive, send)
+            return
+        self._reception.begin()
+        try:
+            caller = await self._reception.caller(scope, self.operation.permission, vector_api=self._vector_api)
+            await self._answer(caller, scope, receive, send)
+        except VectisError as error:
+            self._reception.ended_with(error, scope, self.operation.name, self.operation.permission)
+            raise
+        finally:
+            self._reception.end()
+
+    async def _answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
         operation = self.operation
-        caller = NOBODY if operation.permission is None else await self._caller(scope, operation.permission)
         handler, query_kind, body = operation.handler, operation.query, None
         content_type, accept = _media(scope)
         if self._from_json is not None:
@@ -103,7 +121,8 @@ class Endpoint:
                 handler, query_kind, body = operation.raw.handler, operation.raw.query, content
             else:
                 body = self._decode(content, content_type)
-        query = None if query_kind is None else _decode_query(scope["query_string"], query_kind)
+        query = None if query_kind is None else self._decode_query(scope["query_string"], query_kind)
+        await self._reception.record(scope, operation.name, operation.permission, body)
         reply = await handler(Call(self._services, caller, operation.permission, scope["path_params"], body, query))
         status, out_type = operation.status, ""
         if type(reply) is Reply:
@@ -116,15 +135,6 @@ class Endpoint:
             out, out_type = self._to_json.encode(reply), JSON
         await respond(send, status, out, out_type, scope["vectis.request_id"])
 
-    async def _caller(self, scope: Scope, permission: Permission) -> Caller:
-        """Who calls, refused before the body is read when no role of theirs has the permission at all."""
-        caller = self._services.authenticate(scope)
-        if not isinstance(caller, Caller):
-            caller = await caller
-        scope["vectis.caller"] = caller
-        authorize(caller, permission)
-        return caller
-
     def _decode(self, content: bytes, content_type: str) -> Any:
         decoder = self._from_msgpack if content_type == MSGPACK else self._from_json
         assert decoder is not None
@@ -136,6 +146,22 @@ class Endpoint:
             raise MalformedBody(f"body: not valid {content_type or JSON}: {error}") from None
         except RecursionError:
             raise MalformedBody("body: nested too deeply") from None
+
+    def _decode_query(self, query_string: bytes, kind: Any) -> Any:
+        if len(query_string) > self._services.query_bytes_max:
+            raise TooLarge(
+                f"query string: more than {self._services.query_bytes_max} bytes",
+                maximum=self._services.query_bytes_max,
+            )
+        values: dict[str, str] = {}
+        for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
+            if name in values:
+                raise InvalidInput(f"{name}: given twice in the query string", field=name)
+            values[name] = value
+        try:
+            return msgspec.convert(values, kind, strict=False)
+        except msgspec.ValidationError as error:
+            raise InvalidInput(f"query string: {error}") from None
 
 
 async def respond(
@@ -184,15 +210,3 @@ async def _read(receive: Receive, maximum: int) -> bytes:
 
 def _too_large(maximum: int) -> TooLarge:
     return TooLarge(f"body: more than {maximum} bytes; send it in parts", maximum=maximum)
-
-
-def _decode_query(query_string: bytes, kind: Any) -> Any:
-    values: dict[str, str] = {}
-    for name, value in parse_qsl(query_string.decode("latin-1"), keep_blank_values=True):
-        if name in values:
-            raise InvalidInput(f"{name}: given twice in the query string", field=name)
-        values[name] = value
-    try:
-        return msgspec.convert(values, kind, strict=False)
-    except msgspec.ValidationError as error:
-        raise InvalidInput(f"query string: {error}") from None

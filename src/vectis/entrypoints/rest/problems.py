@@ -27,6 +27,7 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.MethodNotAllowed: 405,
     errors.Unauthenticated: 401,
     errors.Forbidden: 403,
+    errors.AddressNotAllowed: 403,
     errors.PermissionDenied: 403,
     errors.Conflict: 409,
     errors.CollectionExists: 409,
@@ -38,6 +39,8 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.StoreUnavailable: 503,
     errors.JobsUnavailable: 503,
     errors.DeadlineExceeded: 504,
+    errors.Overloaded: 503,
+    errors.RateLimited: 429,
 }
 
 INTERNAL = "internal_error"

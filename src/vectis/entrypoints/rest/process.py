@@ -6,6 +6,8 @@ import socket
 import sys
 
 import uvicorn
+from starlette.middleware.cors import CORSMiddleware
+from starlette.types import ASGIApp
 
 from vectis.entrypoints.rest.app import RestApp
 from vectis.runtime.lifeline import watch_parent
@@ -31,7 +33,7 @@ async def _main(name: str, listener: socket.socket) -> None:
     watch_parent()
     async with open_services(settings, process=name) as services:
         config = uvicorn.Config(
-            RestApp(services),
+            _with_cors(RestApp(services), settings.limits.cors_origins),
             http="httptools",
             lifespan="off",
             ws="none",
@@ -44,6 +46,20 @@ async def _main(name: str, listener: socket.socket) -> None:
         )
         gc.freeze()  # what is loaded by now stays: looking through it again would hold every answer up
         await _AnnouncingServer(config).serve(sockets=[listener])
+
+
+def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
+    """Pages of these origins may call the server from a browser."""
+    if not origins:
+        return app
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PUT", "DELETE"],
+        allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
+        expose_headers=["x-request-id", "ratelimit", "ratelimit-policy", "retry-after"],
+        max_age=600,
+    )
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
 from vectis.domain.access import Permission
 from vectis.entrypoints.rest import answers, bodies
-from vectis.entrypoints.rest.handlers import collections, documents, points, search, server
+from vectis.entrypoints.rest.handlers import audit, collections, documents, points, search, server
 from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
 
 V1 = "/api/v1"
@@ -73,9 +73,13 @@ SERVER = (
     Operation("list_jobs", "GET", f"{V1}/jobs", READ, "List jobs, newest first", server.list_jobs, answers.JobList,
               query=bodies.JobsQuery),
     Operation("get_job", "GET", f"{V1}/jobs/{{id}}", READ, "Read a job", server.get_job, answers.JobView),
-    Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health),
-    Operation("api_health", "GET", "/api/health", PUBLIC, "The same under /api", server.health, answers.Health),
-    Operation("v1_health", "GET", f"{V1}/health", PUBLIC, "The same under /api/v1", server.health, answers.Health),
+    Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health, limited=False),
+    Operation("api_health", "GET", "/api/health", PUBLIC, "The same under /api", server.health, answers.Health, limited=False),
+    Operation("v1_health", "GET", f"{V1}/health", PUBLIC, "The same under /api/v1", server.health, answers.Health, limited=False),
+    Operation("list_audit", "GET", f"{V1}/audit", Permission.MANAGE_USERS, "List what was done and refused, newest first",
+              audit.list_entries, answers.AuditPage, query=bodies.AuditQuery),
+    Operation("verify_audit", "POST", f"{V1}/audit/verify", Permission.MANAGE_USERS, "Check that the audit is whole",
+              audit.verify, answers.AuditVerified),
     Operation("metrics", "GET", "/metrics", Permission.VIEW_METRICS, "Prometheus metrics", server.metrics, bytes),
 )  # fmt: skip
 

@@ -37,6 +37,7 @@ def objections(settings: Settings) -> Iterator[Objection]:
 
 def _ranges(settings: Settings) -> Iterator[Objection]:
     server, store, search, jobs = settings.server, settings.store, settings.search, settings.jobs
+    limits = settings.limits
     cache = settings.cache
     bounds: dict[str, tuple[float, float, float]] = {
         "server.port": (server.port, 0, 65_535),
@@ -59,6 +60,15 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "search.batch_max": (search.batch_max, 1, 10_000),
         "search.timeout_s": (search.timeout_s, 0.1, 600),
         "jobs.concurrency": (jobs.concurrency, 1, 64),
+        "limits.concurrent_max": (limits.concurrent_max, 1, 1_000_000),
+        "limits.query_bytes_max": (limits.query_bytes_max, 256, 1 << 20),
+        "limits.per_ip_requests": (limits.per_ip_requests, 0, 1_000_000_000),
+        "limits.per_ip_window_s": (limits.per_ip_window_s, 0.1, 86_400),
+        "limits.per_key_requests": (limits.per_key_requests, 0, 1_000_000_000),
+        "limits.per_key_window_s": (limits.per_key_window_s, 0.1, 86_400),
+        "limits.vector_api_requests": (limits.vector_api_requests, 0, 1_000_000_000),
+        "limits.vector_api_window_s": (limits.vector_api_window_s, 0.1, 86_400),
+        "limits.vector_api_burst": (limits.vector_api_burst, 1, 1_000_000),
         "jobs.attempts_max": (jobs.attempts_max, 1, 1000),
     }
     for key, (value, low, high) in bounds.items():

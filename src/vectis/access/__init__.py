@@ -1,0 +1,1 @@
+"""Who may do what: principals, keys, roles, sessions, addresses. The rule itself is domain/access.py's."""

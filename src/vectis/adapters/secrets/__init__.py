@@ -1,0 +1,1 @@
+"""Secrets in private files of the data folder."""

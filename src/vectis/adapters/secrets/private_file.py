@@ -1,0 +1,37 @@
+"""A secret in a file that only its owner can read."""
+
+import os
+import secrets
+from pathlib import Path
+
+from vectis.domain.errors import InvalidSetting
+
+_BYTES = 32
+
+
+def kept_secret(file: Path, *, setting: str) -> bytes:
+    """The secret in `file`, made at the first call by whichever process comes first. InvalidSetting when it cannot be kept."""
+    try:
+        if not file.exists():
+            _make(file)
+        return file.read_bytes()
+    except OSError as error:
+        raise InvalidSetting(
+            f"{file} cannot be read or written ({error.strerror}); give the secret as {setting} instead", key=setting
+        ) from None
+
+
+def _make(file: Path) -> None:
+    """Whole and on the disk before anyone sees it; one that another process made meanwhile stays."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as content:
+        content.write(secrets.token_hex(_BYTES))
+        content.flush()
+        os.fsync(content.fileno())
+    try:
+        os.link(beside, file)
+    except FileExistsError:
+        return
+    finally:
+        beside.unlink()

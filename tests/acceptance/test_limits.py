@@ -1,0 +1,69 @@
+"""Who is let in, how often, and what every answer carries, on a running server behind a proxy that it trusts."""
+
+import httpx
+import pytest
+from serving import StartServer
+
+BEHIND_A_PROXY = {
+    "VECTIS_LIMITS__TRUSTED_PROXIES": "127.0.0.0/8",
+    "VECTIS_LIMITS__ALLOWED_ADDRESSES": "203.0.113.0/24, 127.0.0.1",
+    "VECTIS_LIMITS__PER_IP_REQUESTS": "5",
+    "VECTIS_LIMITS__PER_IP_WINDOW_S": "600",
+    "VECTIS_LIMITS__QUERY_BYTES_MAX": "256",
+    "CORS_ORIGINS": "https://docs.example.org",
+}
+
+
+@pytest.fixture(scope="module")
+def behind(start_server: StartServer) -> httpx.Client:
+    return start_server(**BEHIND_A_PROXY).http
+
+
+def asked(http: httpx.Client, address: str, **headers: str) -> httpx.Response:
+    return http.get("/api/v1/collections", headers={"x-forwarded-for": address, **headers})
+
+
+def test_an_address_is_counted_told_and_stopped_while_others_go_on(behind: httpx.Client) -> None:
+    seen = [asked(behind, "198.51.100.1, 203.0.113.5") for _ in range(7)]
+    assert [answer.status_code for answer in seen] == [200] * 5 + [429] * 2
+    assert seen[0].headers["ratelimit-policy"] == '"per_ip";q=5;w=600'
+    assert seen[0].headers["ratelimit"].startswith('"per_ip";r=4;t=')
+    refused = seen[-1]
+    assert refused.json()["code"] == "rate_limited"
+    assert 0 < int(refused.headers["retry-after"]) <= 120
+    assert refused.headers["ratelimit"].startswith('"per_ip";r=0;t=')
+    assert asked(behind, "203.0.113.6").status_code == 200
+    assert behind.get("/health", headers={"x-forwarded-for": "203.0.113.5"}).status_code == 200
+
+
+def test_who_is_not_on_the_list_is_not_let_in_whatever_they_say(behind: httpx.Client) -> None:
+    for claimed in ("198.51.100.1", "203.0.113.5, 198.51.100.1"):
+        answer = asked(behind, claimed)
+        assert (answer.status_code, answer.json()["code"]) == (403, "address_not_allowed")
+    assert behind.get("/health", headers={"x-forwarded-for": "198.51.100.1"}).status_code == 403
+
+
+def test_known_callers_of_this_machine_are_not_counted(behind: httpx.Client) -> None:
+    assert {behind.get("/api/v1/collections").status_code for _ in range(20)} == {200}
+
+
+def test_every_answer_protects_browsers(behind: httpx.Client) -> None:
+    for path in ("/health", "/nowhere", "/openapi.json"):
+        headers = behind.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+        assert "strict-transport-security" not in headers
+    secure = behind.get("/health", headers={"x-forwarded-proto": "https"}).headers
+    assert secure["strict-transport-security"] == "max-age=31536000; includeSubDomains"
+
+
+def test_pages_of_listed_origins_may_call(behind: httpx.Client) -> None:
+    wish = {"origin": "https://docs.example.org", "access-control-request-method": "POST"}
+    assert behind.options("/api/v1/search", headers=wish).headers["access-control-allow-origin"] == wish["origin"]
+    other = {**wish, "origin": "https://evil.example"}
+    assert "access-control-allow-origin" not in behind.options("/api/v1/search", headers=other).headers
+
+
+def test_a_query_string_has_its_bound(behind: httpx.Client) -> None:
+    answer = behind.get("/api/v1/jobs", params={"kind": "x" * 300})
+    assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
