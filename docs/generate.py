@@ -26,7 +26,7 @@ from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.runtime.secret import Secret, SecretUrl
 from vectis.runtime.settings import ALIASES, Settings
 
-NO_STATS = {"collections": {}, "failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
+NO_STATS = {"collections": {}, "failures": 0, "flush_failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
 SHOWN_TYPES = {Secret: "secret", SecretUrl: "secret URL"}
 FOLDER = Path(__file__).parent / "reference"
 

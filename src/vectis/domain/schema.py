@@ -98,13 +98,17 @@ class CollectionSchema(Shape, frozen=True):
 
 
 class CollectionState(msgspec.Struct, frozen=True):
-    """What an engine says of a collection now. `indexed_vectors` counts vectors in an HNSW or sparse index."""
+    """What an engine says of a collection now. `indexed_vectors` counts vectors in an HNSW or sparse index.
+
+    `trouble` is why the builds that it needs fail; None while they do not.
+    """
 
     points: int
     indexed_vectors: int
     segments: int
     payload_indexes: dict[str, PayloadIndexKind]
     building: bool = False
+    trouble: str | None = None
 
 
 def check_name(name: str, *, what: str = "collection") -> None:

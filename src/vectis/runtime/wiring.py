@@ -303,15 +303,20 @@ def _readiness(parts: _Parts) -> ReadinessService:
         return "the control store answers"
 
     async def engine() -> str:
-        await parts.engine.names()  # anyone may ask for health, so how many there are is not said
+        await parts.engine.troubles()  # what it says of itself is upkeep's: it answers and can serve its collections
         return parts.engine.features.name
+
+    async def upkeep() -> str:
+        if found := await parts.engine.troubles():
+            raise EngineUnavailable("; ".join(found))
+        return "builds and writes go well"
 
     async def embedder() -> str:
         return parts.embedder.profile.model
 
     return ReadinessService(
         needed={"store": store, "engine": engine},
-        optional={"embedder": embedder},
+        optional={"embedder": embedder, "upkeep": upkeep},
         clock=parts.clock,
         deadline_s=HEALTH_DEADLINE_S,
     )

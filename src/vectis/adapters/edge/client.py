@@ -78,6 +78,10 @@ class EdgeEngine:
         """See CollectionAdmin."""
         return msgspec.convert(await self._link.ask("describe", name), CollectionState)
 
+    async def troubles(self) -> list[str]:
+        """See CollectionAdmin."""
+        return await self._link.ask("troubles")
+
     async def create_payload_index(self, name: str, key: str, kind: PayloadIndexKind) -> None:
         """See CollectionAdmin."""
         await self._link.ask("create_payload_index", name, wire.encode((key, kind)), timeout_s=PATIENCE_S)

@@ -3,17 +3,19 @@
 import asyncio
 import resource
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
-from time import monotonic
 from typing import Any
 
 import msgspec
 
-from vectis.adapters.edge.build import Builds, due
+from vectis.adapters.edge.automatic import AutomaticBuilds
+from vectis.adapters.edge.build import Builds
 from vectis.adapters.edge.joining import QueryJoiner
 from vectis.adapters.edge.layout import (
     DISK_FLOOR_BYTES,
+    DISK_RESERVE_BYTES,
     DataFolder,
     disk_errors,
     remove,
@@ -23,8 +25,16 @@ from vectis.adapters.edge.layout import (
 )
 from vectis.adapters.edge.live import LiveCollection, create_shard
 from vectis.adapters.edge.refusals import EngineErrors
-from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict, InvalidInput, NotFound, VectisError
-from vectis.domain.schema import CollectionSchema, PayloadIndexKind, check_name
+from vectis.domain.errors import (
+    CollectionExists,
+    CollectionNotFound,
+    Conflict,
+    DiskFull,
+    InvalidInput,
+    NotFound,
+    VectisError,
+)
+from vectis.domain.schema import CollectionSchema, CollectionState, PayloadIndexKind, check_name
 
 HOUSEKEEPING_S = 0.5
 INDEXED_IN_PLACE_MAX = 5_000
@@ -40,14 +50,13 @@ class Host:
     def __init__(self, folder: DataFolder, loop: asyncio.AbstractEventLoop, answered: Callable[[], None]) -> None:
         self.folder = folder
         self.builds = Builds(folder)
-        self.failures = 0
+        self._flush_failures = 0
         self._loop = loop
         self._answered = answered
         self._aliases = folder.aliases()
         self._open: dict[str, QueryJoiner] = {}
         self._admin = asyncio.Lock()
-        self._automatic: dict[str, asyncio.Task[bool]] = {}
-        self._last_failure: str | None = None
+        self._automatic = AutomaticBuilds(self.builds, loop)
 
     def joiner(self, name: str) -> QueryJoiner:
         """The collection or alias `name`, opened. CollectionNotFound on absence, DiskFull when it cannot be opened."""
@@ -100,6 +109,7 @@ class Host:
                 joiner.live.shard.close()
             trash = self.folder.condemn(folder)
             self._open.pop(name, None)
+            self._automatic.forget(name)
             await asyncio.to_thread(remove, trash)  # first, for it may make the room that the aliases need
             if name in self._aliases.values():
                 self._aliases = {a: c for a, c in self._aliases.items() if c != name}
@@ -182,23 +192,33 @@ class Host:
                     with EngineErrors():
                         joiner.live.flush_when_due()
                 except (VectisError, RuntimeError) as error:
-                    self._note_failure(f"flush of {name}", error)
-                self._build_when_due(name, joiner.live)
+                    self._flush_failures += 1
+                    sys.stderr.write(f"flush of {name}: {type(error).__name__}: {error}\n")
+                self._automatic.start_when_due(joiner.live)
 
-    def _build_when_due(self, name: str, live: LiveCollection) -> None:
-        running = self._automatic.get(name)
-        if running is not None:
-            if not running.done():
-                return
-            del self._automatic[name]
-            if not running.cancelled() and (error := running.exception()) is not None:
-                self._note_failure(f"build of {name}", error)
-        if not live.building and due(live, monotonic()):
-            self._automatic[name] = self._loop.create_task(self.builds.build(live))
+    def state(self, name: str) -> CollectionState:
+        """Counts and state now, and why its builds fail."""
+        live = self.live(name)
+        return msgspec.structs.replace(live.state(), trouble=self._automatic.failing.get(live.name))
 
-    def _note_failure(self, what: str, error: BaseException) -> None:
-        self.failures += 1
-        self._last_failure = f"{what}: {type(error).__name__}: {error}"
+    def troubles(self) -> list[str]:
+        """What works worse than it should, without names. DiskFull when collections cannot be opened."""
+        if self._has_room(DISK_FLOOR_BYTES):
+            found = [] if self._has_room(DISK_RESERVE_BYTES) else ["the disk is nearly full, so writes are refused"]
+        elif all(name in self._open for name in self.folder.names()):
+            found = ["the disk is full, so writes are refused"]
+        else:
+            raise DiskFull("the disk is full, so collections cannot be opened; make room")
+        if failing := self._automatic.failing:
+            found.append(f"{len(failing)} collections need a build that fails; their descriptions say why")
+        return found
+
+    def _has_room(self, reserve: int) -> bool:
+        try:
+            self.folder.require_space(reserve=reserve)
+        except DiskFull:
+            return False
+        return True
 
     async def close(self) -> None:
         """End builds, flush and close everything."""
@@ -223,8 +243,8 @@ class Host:
             }
         return {
             "collections": collections,
-            "failures": self.failures,
-            "last_failure": self._last_failure,
+            "failures": self._automatic.failures,
+            "flush_failures": self._flush_failures,
             "resident_bytes": _resident_bytes(),
             "disk_free_bytes": shutil.disk_usage(self.folder.path).free,
         }

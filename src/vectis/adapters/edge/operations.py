@@ -42,7 +42,11 @@ async def _names(host: Host, name: str, body: bytes) -> list[str]:
 
 
 async def _describe(host: Host, name: str, body: bytes) -> Any:
-    return host.live(name).state()
+    return host.state(name)
+
+
+async def _troubles(host: Host, name: str, body: bytes) -> list[str]:
+    return host.troubles()
 
 
 async def _create_payload_index(host: Host, name: str, body: bytes) -> None:
@@ -109,6 +113,7 @@ OPERATIONS: dict[str, Operation] = {
     "drop": _drop,
     "names": _names,
     "describe": _describe,
+    "troubles": _troubles,
     "create_payload_index": _create_payload_index,
     "optimize": _optimize,
     "apply_aliases": _apply_aliases,

@@ -49,6 +49,10 @@ class MemoryEngine:
             points=len(points), indexed_vectors=0, segments=1, payload_indexes=dict(points.payload_indexes)
         )
 
+    async def troubles(self) -> list[str]:
+        """None, ever."""
+        return []
+
     async def create_payload_index(self, name: str, key: str, kind: PayloadIndexKind) -> None:
         """Remembered for `describe`; filters answer alike without."""
         self._resolve(name).payload_indexes[key] = kind

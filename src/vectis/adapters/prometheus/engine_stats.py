@@ -43,6 +43,9 @@ class EngineStats(Collector):
         yield CounterMetricFamily(
             "vectis_engine_build_failures", "Builds started by itself that failed", value=self._stats["failures"]
         )
+        yield CounterMetricFamily(
+            "vectis_engine_flush_failures", "Flushes that failed", value=self._stats["flush_failures"]
+        )
         yield GaugeMetricFamily(
             "vectis_engine_resident_bytes", "Memory of the engine process", self._stats["resident_bytes"]
         )

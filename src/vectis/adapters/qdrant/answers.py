@@ -38,6 +38,7 @@ def to_state(info: models.CollectionInfo, points: int) -> CollectionState:
             if index.data_type.value in known
         },
         building=info.status is not models.CollectionStatus.GREEN,
+        trouble=getattr(info.optimizer_status, "error", None),
     )
 
 

@@ -48,6 +48,10 @@ class CollectionAdmin(Protocol):
         """Counts and state now. CollectionNotFound on absence."""
         ...
 
+    async def troubles(self) -> list[str]:
+        """What works worse than it should, in words that name no collection. DiskFull when collections cannot be served."""
+        ...
+
     async def create_payload_index(self, name: str, key: str, kind: PayloadIndexKind) -> None:
         """Index payload values at `key`. Idempotent."""
         ...

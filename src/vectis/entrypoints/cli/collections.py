@@ -55,6 +55,7 @@ def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir
         "indexed vectors": answer["indexed_vectors"],
         "segments": answer["segments"],
         "building": "yes" if answer["building"] else "no",
+        "trouble": answer["trouble"] or "none",
         "payload indexes": ", ".join(f"{key} ({kind})" for key, kind in answer["payload_indexes"].items()),
         "filtered by": ", ".join(_filter_use(key, use) for key, use in answer["filters"].items()),
         "aliases": ", ".join(answer["aliases"]),

@@ -31,7 +31,10 @@ class CollectionList(msgspec.Struct):
 
 
 class CollectionDetail(msgspec.Struct):
-    """A collection with its settings and its state in the engine; `filters` tells by which payload keys it is filtered."""
+    """A collection with its settings and its state in the engine; `filters` tells by which payload keys it is filtered.
+
+    `trouble` is why the builds that it needs fail; null while they do not.
+    """
 
     name: str
     created_at: datetime
@@ -40,6 +43,7 @@ class CollectionDetail(msgspec.Struct):
     indexed_vectors: int
     segments: int
     building: bool
+    trouble: str | None
     payload_indexes: dict[str, PayloadIndexKind]
     bm25_avg_len: float | None
     aliases: list[str]

@@ -108,6 +108,7 @@ def _detail(call: Call, described: Described, filters: dict[str, FilterUse]) -> 
         indexed_vectors=state.indexed_vectors,
         segments=state.segments,
         building=state.building,
+        trouble=state.trouble,
         payload_indexes=state.payload_indexes,
         bm25_avg_len=collection.bm25.avg_len if collection.bm25 else None,
         aliases=[call.caller.own_name(alias) for alias in described.aliases],
