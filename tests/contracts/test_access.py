@@ -42,6 +42,8 @@ EXAMPLES = {
     "get_document": Example(**DOCS, id="d1"),
     "delete_document": Example(**DOCS, id="d3"),
     "get_job": Example(id=JOB),
+    "apply_configuration": Example({"text": "[search]"}),
+    "roll_back_configuration": Example({"version": 1}),
 }
 """`@vecs`, `@docs`, `@public` are in every tenant; `@spare`, `@spare-alias` come back when deleted, `@made` goes."""
 

@@ -45,6 +45,16 @@ class FolderLayout(msgspec.Struct, frozen=True):
         return Path(tempfile.gettempdir()) / f"vectis-{digest}"
 
     @property
+    def configuration(self) -> Path:
+        """Every configuration that was applied."""
+        return self.folder / "configuration"
+
+    @property
+    def supervisor_socket(self) -> Path:
+        """Where the supervisor listens for changes of the configuration."""
+        return self.run / "supervisor.sock"
+
+    @property
     def engine_socket(self) -> Path:
         """Where the engine process listens."""
         return self.run / "engine.sock"

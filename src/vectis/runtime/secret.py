@@ -15,6 +15,10 @@ class Secret:
         """The text itself, for whoever is to be shown it."""
         return self._text
 
+    def confidential(self) -> bool:
+        """Whether there is anything to hide."""
+        return bool(self._text)
+
     def __str__(self) -> str:
         return "***" if self._text else ""
 
@@ -35,6 +39,10 @@ class SecretUrl(Secret):
     """A URL that shows without its password."""
 
     __slots__ = ()
+
+    def confidential(self) -> bool:
+        """Whether it holds a password."""
+        return str(self) != self._text
 
     def __str__(self) -> str:
         without = re.sub(r"(://[^:@/]*):.*@", r"\1:***@", self._text)

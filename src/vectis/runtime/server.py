@@ -5,7 +5,7 @@ import os
 import shutil
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,7 +13,10 @@ import msgspec
 import structlog
 
 from vectis.domain.errors import InvalidSetting
+from vectis.runtime.configuration.applying import ConfigurationChanges
+from vectis.runtime.configuration.link import answering
 from vectis.runtime.configuration.loading import Configuration
+from vectis.runtime.configuration.versions import versioned_file
 from vectis.runtime.data_folder import hold
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec
@@ -27,25 +30,49 @@ BACKLOG = 2048
 log = structlog.stdlib.get_logger("vectis.server")
 
 
-def serve(configuration: Configuration) -> int:
+def serve(configuration: Configuration, overrides: Mapping[str, str], environment: Mapping[str, str]) -> int:
     """Run a server until SIGTERM or SIGINT; the exit status. One JSON line on standard output says when it is ready.
 
+    `overrides` and `environment` are what `configuration` was made of besides its file: a changed file is read with them.
     Raises DataFolderInUse, InvalidSetting, DiskFull before anything is started.
     """
-    settings = _with_log_format(configuration.settings)
-    configuration = msgspec.structs.replace(configuration, settings=settings)
-    configure_logging(settings.log, process="supervisor")
+    settings = configuration.settings
+    configure_logging(_with_log_format(settings).log, process="supervisor")
     for warning in configuration.warnings:
         log.warning("configuration", detail=warning)
     listener, url = _listen(settings.server)
     paths = FolderLayout(Path(settings.server.data_dir))
     with listener, hold(paths.folder, url) as lock, _socket_folder(paths.run):
-        supervisor = Supervisor(
-            _inheriting(stages(configuration, listener.fileno()), lock),
-            on_change=_log_change,
-            on_ready=lambda: _say_ready(url),
+
+        def arranged(chosen: Configuration) -> list[list[ProcessSpec]]:
+            shown = msgspec.structs.replace(chosen, settings=_with_log_format(chosen.settings))
+            return _inheriting(stages(shown, listener.fileno()), lock)
+
+        async def replace(chosen: Configuration, insist: bool) -> str:
+            configure_logging(_with_log_format(chosen.settings).log, process="supervisor")
+            return await supervisor.replace(arranged(chosen), insist=insist)
+
+        def say_ready() -> None:
+            ready.set()
+            _say_ready(url)
+
+        ready = asyncio.Event()
+        supervisor = Supervisor(arranged(configuration), on_change=_log_change, on_ready=say_ready)
+        changes = ConfigurationChanges(
+            configuration,
+            versioned_file(configuration.file, paths),
+            overrides=overrides,
+            environment=environment,
+            replace=replace,
+            url=url,
+            ready=ready,
         )
-        return asyncio.run(supervisor.run())
+        return asyncio.run(_run(supervisor, changes, paths))
+
+
+async def _run(supervisor: Supervisor, changes: ConfigurationChanges, paths: FolderLayout) -> int:
+    async with answering(paths.supervisor_socket, changes.answer):
+        return await supervisor.run()
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from vectis.ingest.service import IngestService
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointService
+from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.search.service import SearchService
 
 ObserveRequest = Callable[[str, int, float], None]
@@ -38,6 +39,7 @@ class Services(msgspec.Struct, frozen=True):
     search: SearchService
     readiness: ReadinessService
     jobs: JobService
+    configuration: RunningConfiguration
     authenticate: Authenticate
     admission: Admission
     audit: AuditTrail

@@ -74,6 +74,8 @@ class Supervisor:
             for spec in stage
         }
         self._serving: asyncio.Task[None] | None = None
+        self._group: asyncio.TaskGroup | None = None
+        self._keeping: dict[str, asyncio.Task[None]] = {}
         self._stop_asked = False
         self._gave_up = False
 
@@ -106,18 +108,73 @@ class Supervisor:
         if self._serving is not None:
             self._serving.cancel()
 
+    async def replace(self, stages: Sequence[Sequence[ProcessSpec]], *, insist: bool) -> str:
+        """Bring the running processes to `stages`, one after the other; those whose spec stays the same are left alone.
+
+        Empty when all are ready. Otherwise why the first that is not ready is not; it and those after it are left out, unless
+        `insist`: then it is started again like one that died. Call it when all are ready, and one call at a time. Cancelled
+        when everything is to end.
+        """
+        if self._group is None or self._stop_asked:
+            raise asyncio.CancelledError
+        return await self._group.create_task(self._replace(stages, insist))
+
+    async def _replace(self, stages: Sequence[Sequence[ProcessSpec]], insist: bool) -> str:
+        before = {child.spec.name: child for child in self._children()}
+        arranged: list[list[Child]] = []
+        failure = ""
+        for stage in stages:
+            arranged.append([])
+            for spec in stage:
+                old = before.pop(spec.name, None)
+                child = old if old is not None and old.spec == spec else Child(spec, self._lifeline)
+                arranged[-1].append(child)
+                if child is not old:
+                    if old is not None:
+                        await self._let_go(old)
+                    self._stages = [*arranged, list(before.values())]
+                    failed = await self._start_again(child)
+                    if failed and not insist:
+                        return failed
+                    failure = failure or failed
+                self._keep_running(child)
+        for child in reversed(before.values()):
+            await self._let_go(child)
+        self._stages = arranged
+        return failure
+
+    async def _start_again(self, child: Child) -> str:
+        name = child.spec.name
+        self._reports.setdefault(name, ProcessReport(name, ProcessState.STOPPED, datetime.now(UTC)))
+        if await self._start(child):
+            return ""
+        return f"{name} {await child.ended()} before it was ready. Its last lines:\n{child.tail()}"
+
+    async def _let_go(self, child: Child) -> None:
+        keeping = self._keeping.pop(child.spec.name, None)
+        if keeping is not None:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+        await self._end_one(child)
+
+    def _keep_running(self, child: Child) -> None:
+        assert self._group is not None
+        if child.spec.name not in self._keeping:
+            self._keeping[child.spec.name] = self._group.create_task(self._keep(child))
+
     def _children(self) -> list[Child]:
         return [child for stage in self._stages for child in stage]
 
     async def _serve(self) -> None:
         try:
-            async with asyncio.TaskGroup() as keeping:
+            async with asyncio.TaskGroup() as self._group:
+                self._group.create_task(asyncio.Event().wait())  # it lasts, also while the last of them is replaced
                 for stage in self._stages:
                     async with asyncio.TaskGroup() as starting:
                         for child in stage:
                             starting.create_task(self._start_first(child))
                     for child in stage:
-                        keeping.create_task(self._keep(child))
+                        self._keep_running(child)
                 self._on_ready()
         except* _GaveUp:
             self._gave_up = True

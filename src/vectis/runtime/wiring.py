@@ -53,6 +53,8 @@ from vectis.ingest.service import INGEST, IngestService
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
+from vectis.runtime.configuration.loading import Configuration
+from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings, StoreSettings
@@ -92,8 +94,9 @@ class _Parts(msgspec.Struct, frozen=True):
 
 
 @asynccontextmanager
-async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[Services]:
+async def open_services(configuration: Configuration, *, process: str) -> AsyncGenerator[Services]:
     """The features of one API process, opened on entry and closed in reverse on exit."""
+    settings = configuration.settings
     paths = FolderLayout(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, process)
@@ -120,6 +123,7 @@ async def open_services(settings: Settings, *, process: str) -> AsyncGenerator[S
             ),
             readiness=_readiness(parts),
             jobs=JobService(ledger=parts.store),
+            configuration=RunningConfiguration(configuration),
             authenticate=lambda _: ANYONE,
             admission=_admission(settings.limits, parts),
             audit=await _open_audit(stack, settings.audit, paths, parts),

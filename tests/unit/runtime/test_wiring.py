@@ -5,13 +5,12 @@ import sys
 import pytest
 
 from vectis.domain.errors import InvalidSetting
-from vectis.runtime.configuration.loading import load
-from vectis.runtime.settings import Settings
+from vectis.runtime.configuration.loading import Configuration, load
 from vectis.runtime.wiring import open_services
 
 
-def settings(folder: object) -> Settings:
-    return load(None, {"engine.url": "http://127.0.0.1:1", "server.data_dir": str(folder)}, {}).settings
+def settings(folder: object) -> Configuration:
+    return load(None, {"engine.url": "http://127.0.0.1:1", "server.data_dir": str(folder)}, {})
 
 
 async def test_a_missing_extra_is_named_with_the_command(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:

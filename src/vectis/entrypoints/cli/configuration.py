@@ -1,4 +1,4 @@
-"""`vectis config`: what is set and why, whether it would work, how two configurations differ, templates."""
+"""`vectis config`: what is set and why, whether it would work, how two differ, templates. Changes are applying.py's."""
 
 import os
 from collections.abc import Iterator
@@ -9,17 +9,23 @@ import msgspec
 import typer
 
 from vectis.domain.errors import InvalidSetting
+from vectis.entrypoints.cli import applying
 from vectis.entrypoints.cli.exits import FAILED, reporting
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir
 from vectis.entrypoints.cli.output import print_json, print_table
 from vectis.runtime.configuration.listing import Difference, differences, listing
-from vectis.runtime.configuration.loading import Configuration, active_file, data_folder, read, read_only
-from vectis.runtime.configuration.sources import OLD_NAMES, TEMPLATES, from_file, from_template, template_text
+from vectis.runtime.configuration.loading import Configuration, active_file, overrides_for, read, read_only
+from vectis.runtime.configuration.sources import OLD_NAMES, TEMPLATES, from_file, from_template, template_named
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["config"][1])
 templates = typer.Typer(add_completion=False, no_args_is_help=True, help="Configurations that ship with Vectis.")
 app.add_typer(templates, name="template")
+
+app.command("apply", epilog="Example: vectis config apply staging.toml -m 'larger batches'")(applying.apply)
+app.command("rollback", epilog="Example: vectis config rollback; vectis config rollback 3")(applying.rollback)
+app.command("history", epilog="Example: vectis config history --json")(applying.history)
+templates.command("apply", epilog="Example: vectis config template apply personal-use")(applying.apply_template)
 
 ACTIVE = "active"
 Given = Annotated[
@@ -78,7 +84,7 @@ def diff(
 @templates.command("list", epilog="Example: vectis config template list")
 def list_templates(as_json: AsJson = False) -> None:
     """List the templates."""
-    rows = [(name, template_text(name).splitlines()[0].removeprefix("# ")) for name in TEMPLATES]
+    rows = [(name, template_named(name)[1].splitlines()[0].removeprefix("# ")) for name in TEMPLATES]
     if as_json:
         print_json([{"name": name, "about": about} for name, about in rows])
     else:
@@ -89,29 +95,20 @@ def list_templates(as_json: AsJson = False) -> None:
 def show_template(name: Annotated[str, typer.Argument(help="Template.")]) -> None:
     """Print a template as a file to begin with."""
     with reporting(as_json=False):
-        for warning in read_template(name).warnings:
-            typer.echo(f"warning: {warning}", err=True)
-        typer.echo(template_text(OLD_NAMES.get(name, name)), nl=False)
-
-
-def read_template(name: str) -> Configuration:
-    """The values of a template over the defaults. InvalidSetting when there is none of the name."""
-    found = list(from_template(name))
-    warnings = (f"the template {name} is called {OLD_NAMES[name]} now",) if name in OLD_NAMES else ()
-    if name not in (*TEMPLATES, *OLD_NAMES):
-        raise InvalidSetting(f"there is no template {name[:80]!r}; there are {', '.join(TEMPLATES)}", key="template")
-    return msgspec.structs.replace(read_only(iter(found)), warnings=warnings)
+        known, text = template_named(name)
+    if known != name:
+        typer.echo(f"warning: the template {name} is called {known} now", err=True)
+    typer.echo(text, nl=False)
 
 
 def _read(config: Path | None, data_dir: Path) -> Configuration:
-    named = data_dir != data_folder({}, os.environ)
-    return read(config, {"server.data_dir": str(data_dir)} if named else {}, os.environ)
+    return read(config, overrides_for(data_dir, os.environ), os.environ)
 
 
 def _alone(name: str, data_dir: Path) -> Configuration:
     """What a file or template sets by itself."""
     if name in (*TEMPLATES, *OLD_NAMES):
-        return read_template(name)
+        return read_only(from_template(name))
     file = Path(name) if name != ACTIVE else active_file(data_dir)
     if file is None:
         return read_only(iter(()))

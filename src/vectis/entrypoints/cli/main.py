@@ -15,7 +15,7 @@ COMMANDS = {
     "jobs": ("jobs", "List, show and wait for background jobs."),
     "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
     "bench": ("bench", "Measure vector search over HTTP."),
-    "config": ("configuration", "Show, check and compare configurations; templates."),
+    "config": ("configuration", "Show, check, compare, apply and roll back configurations; templates."),
     "audit": ("audit", "Show who did what and what was refused; check that the record is whole."),
     "doctor": ("doctor", "Check this installation and say what to do next."),
     "models": ("models", "Install the weights of embedding models."),

@@ -34,4 +34,4 @@ def serve(
         environment = dict(os.environ)
         for key in secret_keys(environment):
             del os.environ[key]  # no process below inherits one
-        raise typer.Exit(server.serve(load(config, overrides, environment)))
+        raise typer.Exit(server.serve(load(config, overrides, environment), overrides, environment))

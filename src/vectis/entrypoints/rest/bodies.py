@@ -26,6 +26,7 @@ Floats = list[float] | bytes
 """A dense vector: numbers, or raw little-endian float32 (binary in MessagePack, base64 in JSON)."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1)]
+HealthTimeout = Annotated[float, msgspec.Meta(ge=1, le=600)]
 Offset = Annotated[int, msgspec.Meta(ge=0)]
 
 
@@ -194,6 +195,23 @@ class AuditQuery(Shape, frozen=True):
     decision: Decision | None = None
     since: datetime | None = None
     until: datetime | None = None
+
+
+class ApplyConfiguration(Shape, frozen=True):
+    """A configuration as the file would hold it. It is taken back when the server is not healthy in time."""
+
+    text: str
+    format: Literal["toml", "yaml", "yml"] = "toml"
+    description: str = ""
+    health_timeout_s: HealthTimeout = 30.0
+
+
+class RollbackConfiguration(Shape, frozen=True):
+    """The version to go back to; without one it is the version applied before the active one."""
+
+    version: int | None = None
+    description: str = ""
+    health_timeout_s: HealthTimeout = 30.0
 
 
 class RawVectorQuery(Shape, frozen=True):

@@ -28,12 +28,12 @@ class _AnnouncingServer(uvicorn.Server):
 
 
 async def _main(name: str, listener: socket.socket) -> None:
-    settings = inherited().settings
-    configure_logging(settings.log, process=name)
+    configuration = inherited()
+    configure_logging(configuration.settings.log, process=name)
     watch_parent()
-    async with open_services(settings, process=name) as services:
+    async with open_services(configuration, process=name) as services:
         config = uvicorn.Config(
-            _with_cors(RestApp(services), settings.limits.cors_origins),
+            _with_cors(RestApp(services), configuration.settings.limits.cors_origins),
             http="httptools",
             lifespan="off",
             ws="none",

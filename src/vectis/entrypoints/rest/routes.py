@@ -2,7 +2,7 @@
 
 from vectis.domain.access import Permission
 from vectis.entrypoints.rest import answers, bodies
-from vectis.entrypoints.rest.handlers import audit, collections, documents, points, search, server
+from vectis.entrypoints.rest.handlers import audit, collections, configuration, documents, points, search, server
 from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
 
 V1 = "/api/v1"
@@ -83,4 +83,19 @@ SERVER = (
     Operation("metrics", "GET", "/metrics", Permission.VIEW_METRICS, "Prometheus metrics", server.metrics, bytes),
 )  # fmt: skip
 
-OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + SERVER
+CONFIGURATION = (
+    Operation("show_configuration", "GET", f"{V1}/config", Permission.SYSTEM_CONFIG, "Every setting with its origin",
+              configuration.show, answers.ConfigurationView),
+    Operation("list_configuration_versions", "GET", f"{V1}/config/history", Permission.SYSTEM_CONFIG,
+              "Every version of the configuration", configuration.history, answers.ConfigurationHistory),
+    Operation("validate_configuration", "GET", f"{V1}/config/validate", Permission.VIEW_METRICS,
+              "Whether a start with the file as it is would work", configuration.validate, answers.ConfigurationValidity),
+    Operation("apply_configuration", "POST", f"{V1}/config/apply", Permission.SYSTEM_CONFIG,
+              "Apply a configuration; it is taken back when it is not healthy", configuration.apply,
+              answers.ConfigurationChange, body=bodies.ApplyConfiguration, status=202),
+    Operation("roll_back_configuration", "POST", f"{V1}/config/rollback", Permission.SYSTEM_CONFIG,
+              "Go back to an earlier configuration", configuration.rollback, answers.ConfigurationChange,
+              body=bodies.RollbackConfiguration, status=202),
+)  # fmt: skip
+
+OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + SERVER + CONFIGURATION

@@ -1,6 +1,6 @@
 """From what was given to settings: each value converted, its origin kept, every objection collected."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -10,6 +10,7 @@ from vectis.domain.errors import InvalidSetting
 from vectis.runtime.configuration.checks import Objection, objections
 from vectis.runtime.configuration.references import Reference
 from vectis.runtime.configuration.sources import (
+    ACTIVE_NAME,
     OLD_NAMES,
     SUFFIXES,
     TEMPLATE_KEY,
@@ -24,20 +25,21 @@ from vectis.runtime.configuration.sources import (
 from vectis.runtime.secret import Secret
 from vectis.runtime.settings import ServerSettings, Settings
 
-ACTIVE_NAME = "config"
 DEFAULT = "default"
 
 
 class Configuration(msgspec.Struct, frozen=True):
     """Settings that were read, with the origin of each value that is no default, what is wrong with them, and warnings.
 
-    With objections a setting that could not be used stands at its default.
+    `file` is the one that was read, empty when there was none. With objections a setting that could not be used stands at
+    its default.
     """
 
     settings: Settings
     origins: dict[str, str]
     objections: tuple[Objection, ...] = ()
     warnings: tuple[str, ...] = ()
+    file: str = ""
 
     def checked(self) -> "Configuration":
         """Itself, when there is nothing against it; InvalidSetting names all that is."""
@@ -58,21 +60,52 @@ def read(file: Path | None, overrides: Mapping[str, str], environment: Mapping[s
     `overrides` are `owner.field` -> text. Without `file` the data folder's own is read when there is one. Files and
     commands that values refer to are read too.
     """
-    found: list[Given | Unusable] = []
-    template = environment.get(TEMPLATE_KEY, "")
-    if template:
-        found += from_template(template)
     folder = data_folder(overrides, environment)
     try:
         file = file or active_file(folder)
     except InvalidSetting as error:
-        found.append(Unusable(str(folder), error.message))
-    if file is not None:
-        found += from_file(file)
-    found += from_environment(environment)
-    found += from_command_line(overrides)
+        return around([Unusable(str(folder), error.message)], overrides, environment)
+    if file is None:
+        return around((), overrides, environment)
+    found = around(from_file(file), overrides, environment, inside=file.parent == folder)
+    return msgspec.structs.replace(found, file=str(file))
+
+
+def around(
+    file: Iterable[Given | Unusable],
+    overrides: Mapping[str, str],
+    environment: Mapping[str, str],
+    *,
+    inside: bool = False,
+) -> Configuration:
+    """What `file` gives, between the template below it and the environment and command line above.
+
+    A file `inside` the data folder cannot say where that is.
+    """
+    template = environment.get(TEMPLATE_KEY, "")
+    found = [
+        *(from_template(template) if template else ()),
+        *file,
+        *from_environment(environment),
+        *from_command_line(overrides),
+    ]
     warnings = [f"the template {template} is called {OLD_NAMES[template]} now"] if template in OLD_NAMES else []
-    return _resolved(found, inside=file is not None and file.parent == folder, warnings=warnings)
+    return _resolved(found, inside=inside, warnings=warnings)
+
+
+def plain_secrets(found: Iterable[Given | Unusable]) -> Iterator[Objection]:
+    """Secrets that a file holds as they are. In one that is kept and shown as a version they have no place."""
+    kinds = {(owner, field.name): field.type for owner, field in _fields()}
+    for each in found:
+        if not isinstance(each, Given) or each.elsewhere:
+            continue
+        kind = kinds[each.owner, each.field]
+        if _is_secret(kind) and kind(str(each.value)).confidential():
+            yield Objection(
+                f"{each.owner}.{each.field}",
+                "every version of an applied configuration is kept: let the secret stand in a file or be printed by a "
+                "command, or give it by the environment",
+            )
 
 
 def read_only(found: Found) -> Configuration:
@@ -84,6 +117,11 @@ def data_folder(overrides: Mapping[str, str], environment: Mapping[str, str]) ->
     """The data folder as command line or environment name it."""
     named = overrides.get("server.data_dir") or environment.get("VECTIS_SERVER__DATA_DIR")
     return Path(named or ServerSettings().data_dir)
+
+
+def overrides_for(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """What the command line adds when it names this data folder; nothing when the environment names it already."""
+    return {} if folder == data_folder({}, environment) else {"server.data_dir": str(folder)}
 
 
 def active_file(folder: Path) -> Path | None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from vectis.domain.errors import NotFound
 from vectis.runtime.settings import ALIASES, Settings
 
 PREFIX = "VECTIS_"
@@ -16,6 +17,7 @@ TEMPLATE_KEY = "CONFIG_TEMPLATE"
 OLD_NAMES = {"minimal-cost": "personal-use"}
 TEMPLATES = ("personal-use", "basic-database", "production")
 
+ACTIVE_NAME = "config"
 YAML = (".yaml", ".yml")
 SUFFIXES = (".toml", *YAML)
 
@@ -42,16 +44,20 @@ Found = Iterator[Given | Unusable]
 
 def from_template(name: str) -> Found:
     """The values of a template that ships with Vectis."""
-    known = OLD_NAMES.get(name, name)
-    if known in TEMPLATES:
-        yield from from_text(template_text(known), ".toml", f"template {known}")
+    try:
+        known, text = template_named(name)
+    except NotFound as error:
+        yield Unusable(TEMPLATE_KEY, error.message)
     else:
-        yield Unusable(TEMPLATE_KEY, f"there is no template {name[:80]!r}; there are {', '.join(TEMPLATES)}")
+        yield from from_text(text, ".toml", f"template {known}")
 
 
-def template_text(name: str) -> str:
-    """The template as it ships: TOML with comments."""
-    return (files(__package__ or "") / "templates" / f"{name}.toml").read_text("utf-8")
+def template_named(name: str) -> tuple[str, str]:
+    """A template as it ships, TOML with comments, behind the name that it has now. Raises NotFound."""
+    known = OLD_NAMES.get(name, name)
+    if known not in TEMPLATES:
+        raise NotFound(f"there is no template {name[:80]!r}; there are {', '.join(TEMPLATES)}", template=name[:80])
+    return known, (files(__package__ or "") / "templates" / f"{known}.toml").read_text("utf-8")
 
 
 def from_file(file: Path) -> Found:

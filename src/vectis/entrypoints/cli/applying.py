@@ -1,0 +1,142 @@
+"""The commands of `vectis config` that change the active configuration, on the server's own machine, running or not."""
+
+import getpass
+import os
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+
+from vectis.entrypoints.cli.exits import FAILED, perform, reporting
+from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir
+from vectis.entrypoints.cli.output import moment, print_json, print_table
+from vectis.runtime.configuration.applying import resolved_with, wanted
+from vectis.runtime.configuration.link import ApplyRequest, AskChange, ChangeReport, SupervisorLink
+from vectis.runtime.configuration.loading import active_file, overrides_for
+from vectis.runtime.configuration.sources import from_text, template_named
+from vectis.runtime.configuration.versions import ConfigurationVersion, versioned_file
+from vectis.runtime.data_folder import hold, holder
+from vectis.runtime.paths import FolderLayout
+
+Message = Annotated[str, typer.Option("--message", "-m", help="What changes and why.")]
+HealthTimeout = Annotated[
+    float, typer.Option("--health-timeout", min=1, max=600, help="Seconds to become healthy before it is taken back.")
+]
+HEALTH_TIMEOUT_S = 30.0
+
+
+def apply(
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="TOML or YAML file of settings.")],
+    message: Message = "",
+    health_timeout: HealthTimeout = HEALTH_TIMEOUT_S,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Make a file the active configuration. A running server changes to it at once, and goes back when it is not healthy."""
+    with reporting(as_json=as_json):
+        request = ApplyRequest(_author(), message, file.read_text("utf-8"), file.suffix)
+    change(request, health_timeout, data_dir, as_json=as_json)
+
+
+def apply_template(
+    name: Annotated[str, typer.Argument(help="Template.")],
+    health_timeout: HealthTimeout = HEALTH_TIMEOUT_S,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Make a template the active configuration."""
+    with reporting(as_json=as_json):
+        known, text = template_named(name)
+    if known != name:
+        typer.echo(f"warning: the template {name} is called {known} now", err=True)
+    request = ApplyRequest(_author(), f"template {known}", text)
+    change(request, health_timeout, data_dir, as_json=as_json)
+
+
+def rollback(
+    version: Annotated[int | None, typer.Argument(help="Version; else the one applied before the active one.")] = None,
+    message: Message = "",
+    health_timeout: HealthTimeout = HEALTH_TIMEOUT_S,
+    as_json: AsJson = False,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Go back to an earlier version, in the same way as one is applied."""
+    request = ApplyRequest(_author(), message, number=version)
+    change(request, health_timeout, data_dir, as_json=as_json)
+
+
+def history(as_json: AsJson = False, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """List every version that was applied or taken back, newest first."""
+    paths = FolderLayout(data_dir)
+
+    async def running_file() -> str:
+        return (await SupervisorLink(paths.supervisor_socket).change(AskChange())).file
+
+    with reporting(as_json=as_json):
+        name = perform(running_file(), as_json=as_json) if holder(data_dir) else str(active_file(data_dir) or "")
+        file = versioned_file(name, paths)
+        versions, active = file.versions(), file.active()
+    if as_json:
+        print_json({"file": str(file.file), "active": active, "versions": msgspec.to_builtins(versions)})
+        return
+    print_table(
+        ("version:", "when", "who", "outcome", "description"),
+        [
+            (v.number, moment(v.at.isoformat()), v.author, _outcome(v, active), v.reason or v.description)
+            for v in versions
+        ],
+    )  # fmt: skip
+
+
+def change(request: ApplyRequest, health_timeout: float, data_dir: Path, *, as_json: bool) -> None:
+    """Apply to the running server, or to the file alone when none runs; say what became of it."""
+    request = msgspec.structs.replace(request, health_timeout_s=health_timeout, trusted=True)
+    paths = FolderLayout(data_dir)
+    with reporting(as_json=as_json):
+        running = holder(data_dir) is not None
+        done = perform(_change_running(request, paths), as_json=as_json) if running else _change_file(request, paths)
+    if as_json:
+        print_json({"running": running, **msgspec.to_builtins(done)})
+    else:
+        _say(done, running=running)
+    if done.state != "applied":
+        raise typer.Exit(FAILED)
+
+
+async def _change_running(request: ApplyRequest, paths: FolderLayout) -> ChangeReport:
+    link = SupervisorLink(paths.supervisor_socket)
+    await link.change(request)
+    return await link.change(AskChange(until_done=True))
+
+
+def _change_file(request: ApplyRequest, paths: FolderLayout) -> ChangeReport:
+    """No server may start in between: it would run what is not the file any more."""
+    with hold(paths.folder, "(its configuration is being changed)"):
+        file = versioned_file(str(active_file(paths.folder) or ""), paths)
+        text, suffix, description = wanted(request, file)
+        file.take_format(suffix)
+        overrides = overrides_for(paths.folder, os.environ)
+        resolved_with(from_text(text, suffix, f"file {file.file}"), file, overrides, os.environ).checked()
+        file.keep_point(request.author)
+        return ChangeReport("applied", file.keep(request.author, description, text), file=str(file.file))
+
+
+def _author() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a user without a name, as containers have
+        return f"uid {os.getuid()}"
+
+
+def _outcome(version: ConfigurationVersion, active: int | None) -> str:
+    return "active" if version.number == active else version.outcome
+
+
+def _say(done: ChangeReport, *, running: bool) -> None:
+    if done.state != "applied":
+        typer.echo(f"taken back (version {done.number} in the history): {done.detail}", err=True)
+        return
+    typer.echo(f"version {done.number} is active" + ("" if running else "; it takes effect with the next start"))
+    for line in done.unused:
+        typer.echo(f"no effect: {line}", err=True)
