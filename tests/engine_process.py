@@ -20,6 +20,7 @@ STOP_WAIT_S = 20.0
 def argv(folder: Path, socket: Path, parent_fd: int | None = None) -> list[str]:
     """The command of an engine process. It ends when `parent_fd`, the reading end of a pipe, reaches its end."""
     command = [sys.executable, "-m", "vectis.adapters.edge.process", "--folder", str(folder), "--socket", str(socket)]
+    command += ["--versions", str(socket.with_suffix(".versions"))]
     return command if parent_fd is None else [*command, "--parent-fd", str(parent_fd)]
 
 

@@ -60,6 +60,11 @@ class FolderLayout(msgspec.Struct, frozen=True):
         return self.run / "engine.sock"
 
     @property
+    def versions(self) -> Path:
+        """The marks by which all processes see at once what was written."""
+        return self.run / "versions"
+
+    @property
     def metrics(self) -> Path:
         """Where each process answers for its metrics."""
         return self.run / "metrics"

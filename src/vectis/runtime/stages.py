@@ -48,4 +48,5 @@ def inherited() -> Configuration:
 def _engine(paths: FolderLayout) -> ProcessSpec:
     socket = str(paths.engine_socket)
     argv = (sys.executable, "-m", "vectis.adapters.edge.process", "--folder", str(paths.engine), "--socket", socket)
-    return ProcessSpec("engine", (*argv, "--parent-fd", "0"), ReadySocket(socket))
+    argv = (*argv, "--versions", str(paths.versions), "--parent-fd", "0")
+    return ProcessSpec("engine", argv, ReadySocket(socket))

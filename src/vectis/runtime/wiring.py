@@ -22,6 +22,7 @@ from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
+from vectis.adapters.edge.versions import SharedVersions
 from vectis.adapters.memory.limiter import MemoryLimiter
 from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
@@ -184,7 +185,8 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     engine = await _open_engine(stack, settings, paths)
     embedder, embedding = await asyncio.to_thread(_make_embedder, settings.embedder, paths)
     stack.push_async_callback(embedder.close)
-    directory = CachedDirectory(store, clock)
+    versions = SharedVersions(paths.versions, counted=settings.engine.kind == "edge")
+    directory = CachedDirectory(store, clock, versions)
     profiles = {profile.name: profile for profile in (document_profile(embedding), vectors_profile())}
     queue = LedgerQueue(store, clock)
     catalog = CatalogService(

@@ -11,6 +11,7 @@ from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.engine import MemoryEngine
+from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.catalog.profiles import VECTORS, Wishes, document_profile, tailored, vectors_profile
 from vectis.catalog.service import CatalogService
@@ -38,7 +39,7 @@ class House:
         clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
         self.store = store
         self.engine = engine
-        self.directory = CachedDirectory(store, clock)
+        self.directory = CachedDirectory(store, clock, MemoryVersions())
         self.catalog = CatalogService(
             store=store,
             queue=LedgerQueue(store, clock),

@@ -14,6 +14,7 @@ from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.engine import MemoryEngine
+from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.collections import Collection
 from vectis.domain.documents import Document
@@ -103,7 +104,10 @@ class World:
     def build(self, wrap: Callable[[Any], Any]) -> None:
         queue, clock = wrap(self.queue), self.clock
         self.service = IngestService(
-            store=wrap(self.store), directory=CachedDirectory(self.store, clock), queue=queue, clock=clock
+            store=wrap(self.store),
+            directory=CachedDirectory(self.store, clock, MemoryVersions()),
+            queue=queue,
+            clock=clock,
         )
         self.indexer = Indexer(
             store=wrap(self.store),

@@ -9,6 +9,7 @@ from passes import reads, writes
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.engine import MemoryEngine
+from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import open_store
 from vectis.catalog.profiles import Wishes, tailored, vectors_profile
 from vectis.domain.collections import Collection
@@ -26,7 +27,7 @@ async def points() -> AsyncIterator[PointService]:
     collection = Collection("c", tailored(vectors_profile(), wishes), datetime(2026, 1, 1, tzinfo=UTC))
     await store.add_collection(collection)
     await engine.create("c", collection.profile.schema)
-    directory = CachedDirectory(store, ManualClock(collection.created_at))
+    directory = CachedDirectory(store, ManualClock(collection.created_at), MemoryVersions())
     yield PointService(
         directory=directory, engine=engine, limits=PointLimits(points_max=3, payload_bytes_max=100, page_max=5)
     )

@@ -1,6 +1,7 @@
 """The directory of collections and routes, kept in memory and read anew from the control store behind the answers.
 
-A change made by another process is seen after `max_age_s` and the time of one read; an own change and an unknown name at once.
+A change that was announced is seen by the next look in every process of the server, and so is an unknown name. One that was not
+(by another host, or by a process that died before it could) is seen after `max_age_s` and the time of one read.
 """
 
 import asyncio
@@ -10,26 +11,27 @@ from vectis.domain.errors import CollectionNotFound, Conflict
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import CollectionStore
 from vectis.domain.ports.directory import Resolved
+from vectis.domain.ports.versions import Versions
 from vectis.domain.routes import RouteTable
 
 
 class CachedDirectory:
     """Serves the Directory port. No answer waits for a read unless it must see a change."""
 
-    def __init__(self, store: CollectionStore, clock: Clock, *, max_age_s: float = 1.0) -> None:
+    def __init__(self, store: CollectionStore, clock: Clock, versions: Versions, *, max_age_s: float = 1.0) -> None:
         self._store = store
         self._clock = clock
+        self._versions = versions
         self._max_age_s = max_age_s
         self._collections: dict[str, Collection] = {}
         self._routes = RouteTable()
         self._expires = 0.0
-        self._forgotten = True
-        self._changes = 0
+        self._seen: int | None = None
         self._begun = self._ended = 0
         self._reading: asyncio.Task[None] | None = None
 
     async def resolve(self, name: str, key: str = "") -> Resolved:
-        if self._forgotten:
+        if self._seen != self._versions.directory():
             await self._read_anew()
         elif self._clock.monotonic() >= self._expires:
             self._begin_reading()
@@ -56,8 +58,7 @@ class CachedDirectory:
         return collection
 
     def forget(self) -> None:
-        self._forgotten = True
-        self._changes += 1
+        self._versions.directory_changed()
 
     def _find(self, name: str, key: str) -> Resolved | None:
         target = self._routes.assign(name, key)
@@ -71,23 +72,33 @@ class CachedDirectory:
             await asyncio.shield(self._begin_reading())
 
     def _begin_reading(self) -> asyncio.Task[None]:
-        if self._reading is None:
+        if self._reading is None or self._reading.done():
             self._begun += 1
             self._reading = asyncio.get_running_loop().create_task(self._read(self._begun))
             self._reading.add_done_callback(self._end_reading)
         return self._reading
 
     async def _read(self, number: int) -> None:
-        changes = self._changes
+        mark = self._versions.directory()  # before the read, so that a change meanwhile shows
         collections, routes = await self._store.collections(), await self._store.routes()
-        self._collections = {collection.name: collection for collection in collections}
-        self._routes = routes
+        known = {collection.name: collection for collection in collections}
+        unannounced = mark == self._seen and not self._is_picture(known, routes)
+        self._collections, self._routes = known, routes
         self._ended = number
-        self._forgotten = self._changes != changes
+        self._seen = mark
+        if unannounced:  # answers that were kept under the mark came from another picture
+            self._versions.directory_changed()
+
+    def _is_picture(self, collections: dict[str, Collection], routes: RouteTable) -> bool:
+        """Whether these are what is known already, but for corpus statistics, which no answer depends on."""
+        return routes.routes() == self._routes.routes() and [(c.name, c.profile) for c in collections.values()] == [
+            (c.name, c.profile) for c in self._collections.values()
+        ]
 
     def _end_reading(self, reading: asyncio.Task[None]) -> None:
         """A read that failed leaves the old picture standing; who waited for it is told why, the others need not know."""
-        self._reading = None
+        if self._reading is reading:
+            self._reading = None
         self._expires = self._clock.monotonic() + self._max_age_s
         if not reading.cancelled():
             reading.exception()

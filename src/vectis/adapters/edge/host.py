@@ -25,6 +25,7 @@ from vectis.adapters.edge.layout import (
 )
 from vectis.adapters.edge.live import LiveCollection, create_shard
 from vectis.adapters.edge.refusals import EngineErrors
+from vectis.adapters.edge.versions import SharedVersions
 from vectis.domain.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -47,10 +48,17 @@ _IMAGE_SCHEMA = "schema.json"
 class Host:
     """All collections of one data folder. Collections are opened when first asked for."""
 
-    def __init__(self, folder: DataFolder, loop: asyncio.AbstractEventLoop, answered: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        folder: DataFolder,
+        versions: SharedVersions,
+        loop: asyncio.AbstractEventLoop,
+        answered: Callable[[], None],
+    ) -> None:
         self.folder = folder
         self.builds = Builds(folder)
         self._flush_failures = 0
+        self._versions = versions
         self._loop = loop
         self._answered = answered
         self._aliases = folder.aliases()
@@ -70,7 +78,9 @@ class Host:
         if folder is None:
             raise CollectionNotFound(f"no collection or alias is named {name!r}", name=name)
         self.folder.require_space(reserve=DISK_FLOOR_BYTES)
-        joiner = self._open[name] = QueryJoiner(LiveCollection(folder), self._loop, self._answered)
+        joiner = self._open[name] = QueryJoiner(
+            LiveCollection(folder, self._versions.written), self._loop, self._answered
+        )
         return joiner
 
     def live(self, name: str) -> LiveCollection:
@@ -91,6 +101,7 @@ class Host:
                     generation.mkdir()
                     create_shard(str(generation), schema)
                     await asyncio.to_thread(self.folder.publish, draft, name)
+                self._versions.written(name)
             finally:
                 remove(draft)
 
@@ -110,6 +121,7 @@ class Host:
             trash = self.folder.condemn(folder)
             self._open.pop(name, None)
             self._automatic.forget(name)
+            self._versions.written(name)
             await asyncio.to_thread(remove, trash)  # first, for it may make the room that the aliases need
             if name in self._aliases.values():
                 self._aliases = {a: c for a, c in self._aliases.items() if c != name}
@@ -147,6 +159,7 @@ class Host:
             await live.create_payload_index(key, kind)
         else:
             await self.builds.index(live, key, kind)
+        self._versions.written(live.name)  # an index of words changes what a text matches
 
     async def snapshot(self, name: str, target: Path) -> None:
         """Write an image into `target`, complete or not at all."""
@@ -180,6 +193,7 @@ class Host:
                 with disk_errors():
                     await self.builds.copy_folder(source / _IMAGE_SHARD, generation, image)
                     await asyncio.to_thread(self.folder.publish, draft, name)
+                self._versions.written(name)
             finally:
                 await asyncio.to_thread(remove, draft)
 

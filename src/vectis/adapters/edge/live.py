@@ -5,7 +5,7 @@ between them.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 from typing import Any
@@ -43,8 +43,10 @@ PLANS_MAX = 1024
 class LiveCollection:
     """An open collection. Writes wait for each other in order of arrival; reads wait for nothing."""
 
-    def __init__(self, folder: CollectionFolder) -> None:
+    def __init__(self, folder: CollectionFolder, written: Callable[[str], None]) -> None:
+        """`written` hears of each change of points before anything else happens in the process."""
         folder.tidy()
+        self._written = written
         self.folder = folder
         self.name = folder.name
         self.schema = folder.schema()
@@ -97,7 +99,7 @@ class LiveCollection:
                 await asyncio.sleep(0)  # queries go between
             for i, converted in enumerate(slices):
                 self._note(ids[i * SLICE_POINTS : (i + 1) * SLICE_POINTS])
-                self.shard.update(qe.UpdateOperation.upsert_points(converted))
+                self._update(qe.UpdateOperation.upsert_points(converted))
                 self.unindexed += len(converted)
                 await asyncio.sleep(0)  # queries go between
 
@@ -140,8 +142,15 @@ class LiveCollection:
 
     def _delete_slice(self, ids: Sequence[PointId]) -> None:
         self._note(ids)
-        self.shard.update(qe.UpdateOperation.delete_points(list(ids)))
+        self._update(qe.UpdateOperation.delete_points(list(ids)))
         self.removed += len(ids)
+
+    def _update(self, operation: qe.UpdateOperation) -> None:
+        """Counted also when it fails, for it may have changed something."""
+        try:
+            self.shard.update(operation)
+        finally:
+            self._written(self.name)
 
     def _note(self, ids: Sequence[PointId]) -> None:
         if self._changed is not None:

@@ -1,4 +1,4 @@
-"""The engine process: `python -m vectis.adapters.edge.process --folder F --socket S [--parent-fd N]`.
+"""The engine process: `python -m vectis.adapters.edge.process --folder F --socket S --versions V [--parent-fd N]`.
 
 It holds the data folder, serves the socket, says one ready line of JSON, and ends in order on SIGTERM or when its starter
 is gone.
@@ -27,6 +27,7 @@ from vectis.adapters.edge.layout import DataFolder, FolderLock, Holder, remove
 from vectis.adapters.edge.live import LiveCollection
 from vectis.adapters.edge.operations import OPERATIONS
 from vectis.adapters.edge.refusals import EngineErrors
+from vectis.adapters.edge.versions import SharedVersions
 from vectis.adapters.edge.wire import (
     ANSWER_MAX_BYTES,
     BROKEN,
@@ -60,9 +61,9 @@ _outlines = msgspec.msgpack.Decoder(list[bytes]).decode
 class EngineServer:
     """The connections, and the operations under way."""
 
-    def __init__(self, folder: DataFolder, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, folder: DataFolder, versions: SharedVersions, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self.host = Host(folder, loop, self.send_answers)
+        self.host = Host(folder, versions, loop, self.send_answers)
         self.connections: set[Connection] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.answering: set[Connection] = set()
@@ -233,7 +234,7 @@ def _take_lock(folder: Path, path: Path) -> FolderLock:
     return lock
 
 
-async def _serve(folder: Path, path: Path, parent_fd: int | None) -> None:
+async def _serve(folder: Path, path: Path, versions: SharedVersions, parent_fd: int | None) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_on_loop_failure)
     stop = asyncio.Event()
@@ -241,7 +242,7 @@ async def _serve(folder: Path, path: Path, parent_fd: int | None) -> None:
         loop.add_signal_handler(number, stop.set)
     if parent_fd is not None:
         loop.add_reader(parent_fd, stop.set)
-    server = EngineServer(DataFolder(folder), loop)
+    server = EngineServer(DataFolder(folder), versions, loop)
     listener = await loop.create_unix_server(lambda: Connection(server), sock=_bound(path))
     housekeeping = loop.create_task(server.host.housekeep())
     housekeeping.add_done_callback(server.ended)
@@ -274,17 +275,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m vectis.adapters.edge.process")
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--socket", type=Path, required=True)
+    parser.add_argument("--versions", type=Path, required=True)
     parser.add_argument("--parent-fd", type=int)
     given = parser.parse_args(arguments)
     try:
         check_socket_path(given.socket)
         given.folder.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(given.folder, given.socket)
+        versions = SharedVersions(given.versions)
+        versions.begin_epoch()
     except VectisError as error:
         _say({"ready": False, "code": error.code, "message": error.message, "fields": error.fields})
         return 1
     run = asyncio.run if uvloop is None else uvloop.run
-    run(_serve(given.folder, given.socket, given.parent_fd))
+    run(_serve(given.folder, given.socket, versions, given.parent_fd))
     lock.close()
     return 0
 

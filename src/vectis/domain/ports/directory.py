@@ -26,5 +26,5 @@ class Directory(Protocol):
         ...
 
     def forget(self) -> None:
-        """Read the store again before the next answer: called after each own change."""
+        """Let every process of the server read the store again before its next answer: called after each own change."""
         ...
