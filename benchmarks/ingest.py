@@ -43,7 +43,12 @@ def _put(server: Server, documents: list[dict[str, str]]) -> tuple[float, dict[s
     answer.raise_for_status()
     accepted = answer.json()
     counts = accepted.get("progress", {}).get("counts", {})
-    return perf_counter() - began, {"unchanged": accepted["unchanged"], "counts": counts}
+    took_s = perf_counter() - began
+    parts = {name: count for name, count in counts.items() if name.endswith("_ms")}
+    if parts:
+        parts["other_ms"] = round(1000 * took_s) - sum(parts.values())
+    did = {name: count for name, count in counts.items() if name not in parts}
+    return took_s, {"unchanged": accepted["unchanged"], "counts": did, "parts": parts}
 
 
 def _pages() -> list[dict[str, str]]:

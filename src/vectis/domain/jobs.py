@@ -17,7 +17,7 @@ class JobState(StrEnum):
 
 
 class JobProgress(msgspec.Struct, frozen=True):
-    """How far a job is: `done` of `total` in `unit`, and counters of what it did (embedded, reused, removed, ...)."""
+    """How far a job is: `done` of `total` in `unit`, and counters of what it did (embedded, removed, write_ms, ...)."""
 
     done: int = 0
     total: int = 0

@@ -4,7 +4,8 @@ Every step may be cut off and begun again: ids come from the content, so a repet
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from contextlib import contextmanager
 from time import monotonic
 from typing import Protocol
 
@@ -12,7 +13,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vectis.domain.collections import Collection
-from vectis.domain.documents import DOCUMENT_ID
+from vectis.domain.documents import DOCUMENT_ID, Document
 from vectis.domain.errors import Conflict, EmbedderUnavailable, UnreadableDocument
 from vectis.domain.filters import Condition, Filter, any_of
 from vectis.domain.points import Dense, Point, PointId, Record, SparseVector, Vectors
@@ -24,6 +25,7 @@ from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
 from vectis.ingest.batches import Memory, batch_size
 from vectis.ingest.lengths import LengthStatistics
 from vectis.ingest.memory import machine_memory
+from vectis.ingest.parse.document import parse_document
 from vectis.ingest.pipeline import PreparedChunk, fingerprint, is_current, prepare
 from vectis.ingest.split import CountTokens, count_words
 
@@ -56,7 +58,8 @@ class IndexCounts(msgspec.Struct):
 class Run(msgspec.Struct):
     """One job's way through the documents of a collection.
 
-    `everything` also takes documents that are searchable as sent; `lengths` are then those of all chunks.
+    `everything` also takes documents that are searchable as sent; `lengths` are then those of all chunks. `seconds` is where
+    the time went: parse, chunk, embed, sparse (the BM25 vectors), write (to the engine and the store).
     """
 
     collection: Collection
@@ -66,6 +69,16 @@ class Run(msgspec.Struct):
     everything: bool = False
     counts: IndexCounts = msgspec.field(default_factory=IndexCounts)
     lengths: list[int] = []
+    seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, part: str) -> Generator[None]:
+        """Add the time of the block to `part`."""
+        began = monotonic()
+        try:
+            yield
+        finally:
+            self.seconds[part] = self.seconds.get(part, 0.0) + monotonic() - began
 
 
 class _Cut(msgspec.Struct):
@@ -153,35 +166,39 @@ class Indexer:
             missing |= await self._write(run, chunks[start : start + CHUNKS_PER_WRITE])
         for cut in cuts:
             cut.complete = missing.isdisjoint(chunk.id for chunk in cut.chunks)
-        await self._remove_stale(run, cuts)
-        await self.store.finish_documents(name, [_finished(cut, run.pipeline) for cut in cuts])
+        with run.timed("write"):
+            await self._remove_stale(run, cuts)
+            await self.store.finish_documents(name, [_finished(cut, run.pipeline) for cut in cuts])
         run.counts.chunks += len(chunks)
         run.counts.failed += sum(cut.error is not None for cut in cuts)
 
     async def _cut(self, run: Run, stored: StoredDocument) -> _Cut:
         if stored.deleted:
             return _Cut(stored)
-        collection = run.collection
         try:
-            chunks = await asyncio.to_thread(prepare, collection.name, stored.document, collection.profile, run.count)
+            return _Cut(stored, await asyncio.to_thread(_chunks, run, stored.document))
         except UnreadableDocument as error:
             return _Cut(stored, error=error.message)
-        return _Cut(stored, chunks)
 
     async def _write(self, run: Run, chunks: Sequence[PreparedChunk]) -> set[PointId]:
         """Upsert the points of `chunks` and give back the ids of those that got no dense vector."""
         name = run.collection.name
         ids: list[PointId] = [chunk.id for chunk in chunks]
-        there = await self._points.retrieve(name, ids, with_payload=False, with_vectors=[DENSE])
+        with run.timed("write"):
+            there = await self._points.retrieve(name, ids, with_payload=False, with_vectors=[DENSE])
         known = {record.id for record in there}
         dense = {record.id: vector for record in there if (vector := _dense_of(record)) is not None}
         run.counts.reused += len(dense)
-        dense |= await self._embed(run, [chunk for chunk in chunks if chunk.id not in dense])
-        lengths = [
-            self._sparse.length(chunk.indexed_text) for chunk in chunks if run.everything or chunk.id not in known
-        ]
-        avg_len = await self.lengths.avg_len(name, lengths)
-        await self._points.upsert(name, [self._point(chunk, dense.get(chunk.id), avg_len) for chunk in chunks])
+        with run.timed("embed"):
+            dense |= await self._embed(run, [chunk for chunk in chunks if chunk.id not in dense])
+        with run.timed("sparse"):
+            lengths = [
+                self._sparse.length(chunk.indexed_text) for chunk in chunks if run.everything or chunk.id not in known
+            ]
+            avg_len = await self.lengths.avg_len(name, lengths)
+            points = [self._point(chunk, dense.get(chunk.id), avg_len) for chunk in chunks]
+        with run.timed("write"):
+            await self._points.upsert(name, points)
         if run.everything:
             run.lengths += lengths
         else:
@@ -234,6 +251,14 @@ class Indexer:
         if count:
             await self._points.delete_matching(name, stale)
             run.counts.removed += count
+
+
+def _chunks(run: Run, document: Document) -> list[PreparedChunk]:
+    """Blocks. UnreadableDocument when it cannot be parsed."""
+    with run.timed("parse"):
+        parsed = parse_document(document)
+    with run.timed("chunk"):
+        return prepare(run.collection.name, document, parsed, run.collection.profile, run.count)
 
 
 def _dense_of(record: Record) -> Dense | None:

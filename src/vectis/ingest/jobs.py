@@ -23,7 +23,7 @@ JOBS_LOOKED_AT_MAX = 1000
 def ingest_handler(indexer: Indexer, queue: JobQueue, clock: Clock) -> JobHandler:
     """The handler of `ingest` jobs (payload {"collection": name, "ids": [...]}). Idempotent; safe to kill anywhere.
 
-    Progress counts documents, chunks, embedded, reused, removed, failed and without_dense.
+    Progress counts documents, chunks, embedded, reused, removed, failed and without_dense, and the milliseconds of each part.
     """
 
     async def run(job: Job, context: JobContext) -> None:
@@ -93,4 +93,5 @@ async def _refit_on_drift(indexer: Indexer, queue: JobQueue, clock: Clock, name:
 
 
 def _progress(done: int, total: int, work: Run) -> JobProgress:
-    return JobProgress(done, total, "documents", msgspec.to_builtins(work.counts))
+    spent = {f"{part}_ms": round(1000 * seconds) for part, seconds in work.seconds.items()}
+    return JobProgress(done, total, "documents", {**msgspec.to_builtins(work.counts), **spent})

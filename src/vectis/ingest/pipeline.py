@@ -12,7 +12,7 @@ from vectis.domain.documents import DOCUMENT_ID, Chunk, Document
 from vectis.domain.ports.control import StoredDocument
 from vectis.domain.profiles import CollectionProfile
 from vectis.ingest.chunk import cut
-from vectis.ingest.parse.document import PARSER_VERSION, parse_document
+from vectis.ingest.parse.document import PARSER_VERSION
 from vectis.ingest.parse.outline import ParsedDocument
 from vectis.ingest.split import CountTokens
 
@@ -42,13 +42,14 @@ def is_current(stored: StoredDocument, pipeline: str) -> bool:
     return is_indexed and not stored.deleted and stored.error is None
 
 
-def prepare(collection: str, document: Document, profile: CollectionProfile, count: CountTokens) -> list[PreparedChunk]:
-    """Parse and cut `document` as the collection's profile says. UnreadableDocument when it cannot be parsed.
+def prepare(
+    collection: str, document: Document, parsed: ParsedDocument, profile: CollectionProfile, count: CountTokens
+) -> list[PreparedChunk]:
+    """Cut `document`, which was parsed, as the collection's profile says.
 
     An id comes from the collection, the document and the chunk's own text (and, for equal texts, their order), so a chunk
     keeps its id as long as its text stands. Blocks; run it in a thread.
     """
-    parsed = parse_document(document)
     max_tokens = profile.embedding.max_tokens if profile.embedding else profile.chunking.target
     chunks = cut(parsed, profile.chunking, max_tokens, count)
     shared = _shared_payload(document, parsed)

@@ -38,6 +38,9 @@ async def test_a_document_becomes_points_with_payload(world: Any) -> None:
     counts = await world.ingest(document)
     payloads = sorted((p for p, _ in (await world.points()).values()), key=lambda p: p["ordinal"])
     assert counts["chunks"] == counts["embedded"] == len(payloads) == 2
+    assert {name for name in counts if name.endswith("_ms")} == {
+        "parse_ms", "chunk_ms", "embed_ms", "sparse_ms", "write_ms"
+    }  # fmt: skip
     assert payloads[1] == {
         "document_id": "a/b.md", "title": "Install", "heading_path": ["Install", "Linux"], "text": words("x", 18),
         "ordinal": 1, "source": "docs", "url": "https://example.org/b", "language": "python",

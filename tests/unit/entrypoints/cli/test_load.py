@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
 
@@ -16,12 +16,11 @@ async def answering(answers: Callable[[bytes], list[bytes]]) -> AsyncIterator[st
     """A server that sends the pieces that `answers` gives for each body, and closes where a piece is empty."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(asyncio.IncompleteReadError, ConnectionError):
+        with closing(writer), suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 for piece in answers(await reader.readexactly(length_of(head))):
                     if not piece:
-                        writer.close()
                         return
                     writer.write(piece)
                     await writer.drain()
