@@ -6,6 +6,7 @@ A page is one function that gives Markdown, and its entry in PAGES.
 import inspect
 import json
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast, get_args
 
@@ -15,9 +16,11 @@ import typer
 from vectis import __version__
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
+from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain import errors
+from vectis.domain.jobs import JobStats
 from vectis.entrypoints.cli.exits import EXIT_CODES
 from vectis.entrypoints.cli.main import COMMANDS, load
 from vectis.entrypoints.rest.openapi import document
@@ -28,6 +31,7 @@ from vectis.runtime.settings import ALIASES, Settings
 
 NO_STATS = {"collections": {}, "failures": 0, "flush_failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
 SHOWN_TYPES = {Secret: "secret", SecretUrl: "secret URL"}
+NO_JOBS = JobStats(datetime.now(UTC), {}, None, [], [])
 FOLDER = Path(__file__).parent / "reference"
 
 
@@ -126,7 +130,11 @@ def openapi_page() -> str:
 
 def metrics_page() -> str:
     """Every metric that Vectis itself exports."""
-    families = [*ProcessMetrics(__version__).registry.collect(), *EngineStats(NO_STATS).collect()]
+    families = [
+        *ProcessMetrics(__version__).registry.collect(),
+        *JobQueues(NO_JOBS).collect(),
+        *EngineStats(NO_STATS).collect(),
+    ]
     names = {
         f.name: (f"`{f.name}{'_total' if f.type == 'counter' else ''}`", f.type, f.documentation) for f in families
     }

@@ -135,7 +135,7 @@ class AccessWorld:
         deadline = monotonic() + JOBS_WAIT_S
         while True:
             answer = await self.ask("GET", "/api/v1/jobs?limit=1000", caller="admin")
-            if all(job["state"] in ("done", "dead") for job in answer.json()["jobs"]):
+            if all(job["state"] not in ("pending", "running") for job in answer.json()["jobs"]):
                 return
             assert monotonic() < deadline, answer.text
             await asyncio.sleep(0.02)

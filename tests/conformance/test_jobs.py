@@ -5,12 +5,14 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from control_suite import NOW, job
 
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
+from vectis.adapters.durable.seat import Seat
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.errors import (
@@ -23,6 +25,7 @@ from vectis.domain.errors import (
 )
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.ports.jobs import JobContext, JobHandler, JobQueue, JobRunner
+from vectis.domain.ports.leases import Wanted
 
 TIMEOUT_S = 20.0
 
@@ -35,8 +38,12 @@ def make(store: SqlStore, unique: str) -> Both:
     clock = SystemClock()
     return lambda attempts_max: (
         LedgerQueue(store, clock),
-        LeaseRunner(store, unique, clock, attempts_max=attempts_max),
+        runner_of(store, unique, attempts_max=attempts_max),
     )
+
+
+def runner_of(store: SqlStore, name: str, **more: Any) -> LeaseRunner:
+    return LeaseRunner(store, Seat(name, **more), SystemClock(), lambda *_: None)
 
 
 @asynccontextmanager
@@ -203,7 +210,7 @@ async def test_kinds_without_a_handler_are_left_to_others(make: Both, store: Sql
 async def test_several_workers_share_the_jobs_and_none_runs_twice(store_url: str, store: SqlStore, unique: str) -> None:
     clock = SystemClock()
     stores = [await open_store(store_url) for _ in range(3)]
-    runners = [LeaseRunner(each, f"{unique}-{n}", clock, concurrency=2) for n, each in enumerate(stores)]
+    runners = [runner_of(each, f"{unique}-{n}", jobs_max=2) for n, each in enumerate(stores)]
     ran: Counter[str] = Counter()
 
     async def work(given: Job, _: JobContext) -> None:
@@ -226,7 +233,7 @@ async def test_several_workers_share_the_jobs_and_none_runs_twice(store_url: str
 
 async def test_who_lost_its_lease_is_cancelled_and_writes_nothing(store: SqlStore, unique: str) -> None:
     clock = SystemClock()
-    runner = LeaseRunner(store, unique, clock, lease_s=0.3)
+    runner = runner_of(store, unique, lease_s=0.3)
     began, cancelled = asyncio.Event(), asyncio.Event()
 
     async def work(_: Job, __: JobContext) -> None:
@@ -241,16 +248,16 @@ async def test_who_lost_its_lease_is_cancelled_and_writes_nothing(store: SqlStor
         await store.record_job(of_kind(unique))
         await began.wait()
         later = clock.now() + timedelta(hours=1)
-        taken = await store.claim_job("other", [unique], now=later, until=later + timedelta(hours=1))
+        taken = await store.claim_job("other", Wanted((unique,)), now=later, until=later + timedelta(hours=1))
         await asyncio.wait_for(cancelled.wait(), TIMEOUT_S)
     assert taken is not None
-    assert await store.job(f"{unique}-1") == taken[0]
+    assert await store.job(f"{unique}-1") == taken.job
 
 
 async def test_a_lease_lasts_as_long_as_its_handler(store: SqlStore, unique: str) -> None:
     clock = SystemClock()
     lease_s = 0.3
-    one, two = (LeaseRunner(store, f"{unique}-{n}", clock, lease_s=lease_s) for n in range(2))
+    one, two = (runner_of(store, f"{unique}-{n}", lease_s=lease_s) for n in range(2))
     ran: list[int] = []
 
     async def work(given: Job, _: JobContext) -> None:
@@ -266,9 +273,9 @@ async def test_a_lease_lasts_as_long_as_its_handler(store: SqlStore, unique: str
 async def test_a_job_that_never_ends_its_attempts_is_dead_at_last(store: SqlStore, unique: str) -> None:
     await store.record_job(of_kind(unique))
     for _ in range(100):
-        assert await store.claim_job("killed", [unique], now=NOW, until=NOW) is not None
+        assert await store.claim_job("killed", Wanted((unique,)), now=NOW, until=NOW) is not None
     clock = SystemClock()
-    async with running(LeaseRunner(store, unique, clock), unique, do_nothing):
+    async with running(runner_of(store, unique), unique, do_nothing):
         ended = await LedgerQueue(store, clock).wait(f"{unique}-1", TIMEOUT_S)
     assert ended.state is JobState.DEAD
     assert "100 times" in (ended.error or "")

@@ -44,10 +44,18 @@ EXAMPLES = {
     "get_job": Example(id=JOB),
     "apply_configuration": Example({"text": "[search]"}),
     "roll_back_configuration": Example({"version": 1}),
+    "retry_jobs": Example({}),
+    "recover_jobs": Example({}),
+    "retry_job": Example(id=JOB),
+    "cancel_job": Example(id=JOB),
 }
 """`@vecs`, `@docs`, `@public` are in every tenant; `@spare`, `@spare-alias` come back when deleted, `@made` goes."""
 
 NOTHING = Example()
+
+OF_ONE_JOB = ("get_job", "retry_job", "cancel_job")
+TOO_LATE = ("retry_job", "cancel_job")
+"""The job of the examples is done: whoever may do this to it is told that it is too late."""
 
 
 def example(operation: Operation) -> Example:
@@ -76,8 +84,8 @@ def expected(operation: Operation, caller: str | None) -> int:
     if not of_tenants or not any(operation.permission in right.permissions for right in who.rights):
         return 403
     if caller == "elsewhere":
-        return 403 if example(operation).names() else 404 if operation.name == "get_job" else 200
-    return 200
+        return 403 if example(operation).names() else 404 if operation.name in OF_ONE_JOB else 200
+    return 409 if operation.name in TOO_LATE else 200
 
 
 async def test_every_route_declares_what_it_needs_and_has_an_example() -> None:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from vectis.adapters.durable.runner import LeaseRunner
+from vectis.adapters.durable.seat import Seat
 from vectis.adapters.sql.store import open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.jobs import Job, JobProgress
@@ -16,7 +17,7 @@ from vectis.domain.ports.jobs import JobContext
 
 async def main(folder: Path, name: str, lease_s: float) -> None:
     store = await open_store(f"sqlite:///{folder}/control.sqlite")
-    runner = LeaseRunner(store, name, SystemClock(), lease_s=lease_s)
+    runner = LeaseRunner(store, Seat(name, lease_s=lease_s), SystemClock(), lambda *_: None)
     marks = os.open(folder / "marks", os.O_WRONLY | os.O_APPEND | os.O_CREAT)
 
     async def work(job: Job, context: JobContext) -> None:

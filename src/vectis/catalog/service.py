@@ -19,7 +19,7 @@ from vectis.domain.errors import (
     NotFound,
     VectisError,
 )
-from vectis.domain.jobs import Job, JobState
+from vectis.domain.jobs import MAINTENANCE_QUEUE, Job, JobState
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import CollectionStore, JobLedger
 from vectis.domain.ports.directory import Directory
@@ -139,14 +139,23 @@ class CatalogService:
         by.require(Permission.WRITE_COLLECTIONS)
         return await self._admin.optimize((await self._directory.resolve_one(by.collection)).name)
 
-    async def optimize_later(self, by: CollectionPass) -> Job:
-        """Record the job that builds what is unindexed. Raises CollectionNotFound, Conflict."""
+    async def optimize_later(self, by: CollectionPass) -> str:
+        """The id of the job that builds what is unindexed: the one that waits already, or a fresh one.
+
+        Raises CollectionNotFound, Conflict.
+        """
         by.require(Permission.WRITE_COLLECTIONS)
         name = (await self._directory.resolve_one(by.collection)).name
-        job = Job(uuid4().hex, OPTIMIZE, JobState.PENDING, {"collection": name}, created_at=self._clock.now())
-        await self._store.record_job(job)
-        await self._queue.submit(job)
-        return job
+        job = Job(
+            id=uuid4().hex,
+            kind=OPTIMIZE,
+            state=JobState.PENDING,
+            payload={"collection": name},
+            created_at=self._clock.now(),
+            queue=MAINTENANCE_QUEUE,
+            key=f"{OPTIMIZE}:{name}",
+        )
+        return await self._queue.submit(job)
 
     async def create_index(self, by: CollectionPass, key: str, kind: PayloadIndexKind) -> None:
         """Index a payload key. Idempotent. Raises CollectionNotFound, Conflict, InvalidInput, LimitExceeded."""

@@ -1,1 +1,1 @@
-"""Background work as callers see it."""
+"""Background work as callers see it. Running it is the workers'."""

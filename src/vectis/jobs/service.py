@@ -1,30 +1,36 @@
-"""Jobs as recorded: listed and read by those who may read the collection that a job works on. Running them is the worker's."""
+"""Jobs as recorded: listed and read by those who may read the collection that a job works on; retried, cancelled, recovered.
+
+Running them is the worker's.
+"""
+
+from contextlib import suppress
 
 from vectis.domain.access import Pass, Permission
-from vectis.domain.errors import JobNotFound, LimitExceeded
-from vectis.domain.jobs import Job
+from vectis.domain.errors import Conflict, JobNotFound, LimitExceeded
+from vectis.domain.jobs import ANY_JOB, Job, JobFilter, JobLine, JobStats
+from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import JobLedger
 
 LIST_MAX = 1000
 
 
 class JobService:
-    """Reads the ledger. A job that is about no collection is seen only by those who see everything."""
+    """The ledger for callers. A job that is about no collection is seen only by those who see everything."""
 
-    def __init__(self, *, ledger: JobLedger) -> None:
+    def __init__(self, *, ledger: JobLedger, clock: Clock) -> None:
         self._ledger = ledger
+        self._clock = clock
 
-    async def list(self, by: Pass, *, limit: int, kind: str | None = None) -> list[Job]:
-        """Jobs, newest first, optionally of one kind. Raises LimitExceeded beyond 1000."""
+    async def list(self, by: Pass, *, limit: int, only: JobFilter = ANY_JOB, before: str | None = None) -> "list[Job]":
+        """Jobs, newest first, optionally only those recorded before the job `before`. Raises LimitExceeded beyond 1000."""
         by.require(Permission.READ_COLLECTIONS)
         if not 1 <= limit <= LIST_MAX:
             raise LimitExceeded(f"limit is {limit}; it may be 1 to {LIST_MAX}", given=limit, maximum=LIST_MAX)
         if by.sees_all():
-            return await self._ledger.jobs(limit=limit, kind=kind)
+            return await self._ledger.jobs(limit=limit, only=only, before=before)
         found: list[Job] = []
-        before: str | None = None
         while len(found) < limit:
-            page = await self._ledger.jobs(limit=LIST_MAX, kind=kind, before=before)
+            page = await self._ledger.jobs(limit=LIST_MAX, only=only, before=before)
             found += [job for job in page if _sees(by, job)]
             if len(page) < LIST_MAX:
                 break
@@ -34,6 +40,50 @@ class JobService:
     async def get(self, by: Pass, job_id: str) -> Job:
         """One job and how far it is. Raises JobNotFound, for a job that the caller does not see as for one that is not there."""
         by.require(Permission.READ_COLLECTIONS)
+        return await self._seen(by, job_id)
+
+    async def log(self, by: Pass, job_id: str) -> "list[JobLine]":
+        """What was logged for a job, oldest first. Raises JobNotFound."""
+        by.require(Permission.READ_COLLECTIONS)
+        return await self._ledger.job_log((await self._seen(by, job_id)).id)
+
+    async def retry(self, by: Pass, job_id: str) -> Job:
+        """Let a dead or cancelled job run again, its failures forgotten. Raises JobNotFound; Conflict when it is neither."""
+        by.require(Permission.RESTART_SERVICES)
+        job = await self._seen(by, job_id)
+        if not await self._ledger.retry_job(job_id):
+            raise Conflict(f"job {job_id} is {job.state.value}; only dead and cancelled jobs are retried", id=job_id)
+        return await self._seen(by, job_id)
+
+    async def retry_all(self, by: Pass, only: JobFilter) -> "list[str]":
+        """Let every job that the caller sees and `only` names, at most 1000, run again; gives the ids of those that will."""
+        by.require(Permission.RESTART_SERVICES)
+        retried: list[str] = []
+        for job in await self._ledger.jobs(limit=LIST_MAX, only=only):
+            with suppress(Conflict):  # another job with its key does the work
+                if _sees(by, job) and await self._ledger.retry_job(job.id):
+                    retried.append(job.id)
+        return retried
+
+    async def cancel(self, by: Pass, job_id: str) -> Job:
+        """End a pending job at once; a running one ends at its next report. Raises JobNotFound; Conflict when it has ended."""
+        by.require(Permission.RESTART_SERVICES)
+        job = await self._seen(by, job_id)
+        if not await self._ledger.cancel_job(job_id, self._clock.now()):
+            raise Conflict(f"job {job_id} is {job.state.value} already", id=job_id)
+        return await self._seen(by, job_id)
+
+    async def recover(self, by: Pass, worker: str | None) -> "list[str]":
+        """Let other workers begin anew what a dead one left: what nobody holds, or all that `worker` held; gives the ids."""
+        by.require(Permission.RESTART_SERVICES)
+        return await self._ledger.recover_jobs(self._clock.now(), worker=worker)
+
+    async def stats(self, by: Pass) -> JobStats:
+        """The health of the queues now."""
+        by.require(Permission.VIEW_METRICS)
+        return await self._ledger.job_stats(self._clock.now())
+
+    async def _seen(self, by: Pass, job_id: str) -> Job:
         job = await self._ledger.job(job_id)
         if job is None or not _sees(by, job):
             raise JobNotFound(f"no job has the id {job_id[:80]!r}", id=job_id[:80])

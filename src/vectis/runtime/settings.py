@@ -89,11 +89,27 @@ class SearchSection(Shape, frozen=True):
 
 
 class JobSettings(Shape, frozen=True):
-    """Background work: `name` is the worker's stable name, under which it finds its unfinished jobs again."""
+    """Background work: `name` is the worker's stable name, under which it finds its unfinished jobs again.
+
+    `concurrency`: jobs at a time in one worker process. `queues`: those it takes jobs from, empty for all. `queue_limits`: jobs
+    of a queue at a time over all workers. After `stop_timeout_s` of an orderly end what still runs is handed back.
+    """
 
     name: str = "worker-1"
     concurrency: int = 1
     attempts_max: int = 5
+    queues: str = ""
+    queue_limits: str = "maintenance=1"
+    stop_timeout_s: float = 8.0
+
+    def queue_names(self) -> tuple[str, ...]:
+        """`queues` ("ingest, default") as names."""
+        return tuple(name.strip() for name in self.queues.split(",") if name.strip())
+
+    def limits(self) -> dict[str, int]:
+        """`queue_limits` ("maintenance=1, ingest=4") as numbers. ValueError when it is not such a list."""
+        parts = [part.partition("=") for part in self.queue_limits.split(",") if part.strip()]
+        return {name.strip(): int(number) for name, _, number in parts}
 
 
 class LimitSettings(Shape, frozen=True):

@@ -14,6 +14,9 @@ from vectis.runtime.secret import Secret
 READY = "process_ready"
 """What a child process writes to standard output when it serves."""
 
+HAND_BACK_S = 4.0
+"""What a worker gets to hand back what it did not finish."""
+
 
 def stages(configuration: Configuration, listener: int) -> list[list[ProcessSpec]]:
     """The processes of a server, in the order of their start. API processes accept on the inherited socket `listener`."""
@@ -33,6 +36,7 @@ def stages(configuration: Configuration, listener: int) -> list[list[ProcessSpec
         (sys.executable, "-m", "vectis.entrypoints.worker.process"),
         ReadyLine(READY),
         handed=handed,
+        stop_timeout_s=settings.jobs.stop_timeout_s + HAND_BACK_S,
     )
     if settings.engine.kind != "edge":
         return [[*api, worker]]

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
+from vectis.adapters.durable.seat import Seat
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.edge.versions import SharedVersions
@@ -30,6 +31,7 @@ from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, i
 from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
+from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
 from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.database import Pool
@@ -40,7 +42,7 @@ from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import OPTIMIZE, CatalogService
 from vectis.domain.access import ANYONE, SYSTEM, Pass, Permission, authorize
 from vectis.domain.audit import SealKey
-from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting
+from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
 from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.embedder import Embedder
@@ -51,6 +53,7 @@ from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
+from vectis.jobs.health import in_words
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
@@ -123,7 +126,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 ),
             ),
             readiness=_readiness(parts),
-            jobs=JobService(ledger=parts.store),
+            jobs=JobService(ledger=parts.store, clock=parts.clock),
             configuration=RunningConfiguration(configuration),
             authenticate=lambda _: ANYONE,
             admission=_admission(settings.limits, parts),
@@ -143,13 +146,15 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, settings.jobs.name)
         await parts.catalog.reconcile(authorize(SYSTEM, Permission.SYSTEM_CONFIG))
-        runner = LeaseRunner(
-            parts.store,
-            settings.jobs.name,
-            parts.clock,
-            concurrency=settings.jobs.concurrency,
+        seat = Seat(
+            name=settings.jobs.name,
+            jobs_max=settings.jobs.concurrency,
+            queues=settings.jobs.queue_names(),
+            limits=settings.jobs.limits(),
             attempts_max=settings.jobs.attempts_max,
+            stop_s=settings.jobs.stop_timeout_s,
         )
+        runner = LeaseRunner(parts.store, seat, parts.clock, parts.metrics.observe_job)
         embeddings = await _open_embeddings(stack, settings, parts, lookup_s=DOCUMENTS_LOOKUP_S)
         indexer = Indexer(
             store=parts.store,
@@ -320,24 +325,27 @@ def _readiness(parts: _Parts) -> ReadinessService:
     async def embedder() -> str:
         return parts.embedder.profile.model
 
+    async def jobs() -> str:
+        return in_words(await parts.store.job_stats(parts.clock.now()))
+
     return ReadinessService(
         needed={"store": store, "engine": engine},
-        optional={"embedder": embedder, "upkeep": upkeep},
+        optional={"embedder": embedder, "upkeep": upkeep, "jobs": jobs},
         clock=parts.clock,
         deadline_s=HEALTH_DEADLINE_S,
     )
 
 
 async def _render_metrics(parts: _Parts, by: Pass) -> bytes:
-    """An engine that does not answer leaves its metrics out; readiness says that it does not."""
+    """A part that does not answer leaves its metrics out; readiness says that it does not."""
     by.require(Permission.VIEW_METRICS)
-    if not isinstance(parts.engine, EdgeEngine):
-        return await parts.exchange.render()
-    try:
-        stats = EngineStats(await parts.engine.stats())
-    except EngineUnavailable:
-        return await parts.exchange.render()
-    return await parts.exchange.render(stats)
+    more: list[EngineStats | JobQueues] = []
+    with suppress(StoreUnavailable):
+        more.append(JobQueues(await parts.store.job_stats(parts.clock.now())))
+    if isinstance(parts.engine, EdgeEngine):
+        with suppress(EngineUnavailable):
+            more.append(EngineStats(await parts.engine.stats()))
+    return await parts.exchange.render(*more)
 
 
 async def _filter_uses(parts: _Parts, collection: str) -> dict[str, FilterUse]:

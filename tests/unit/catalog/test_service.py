@@ -26,6 +26,7 @@ from vectis.domain.errors import (
     NotFound,
     PermissionDenied,
 )
+from vectis.domain.jobs import MAINTENANCE_QUEUE
 from vectis.domain.profiles import Chunking, EmbeddingProfile
 from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
 
@@ -206,8 +207,9 @@ async def test_an_alias_stays_within_its_tenant(house: House) -> None:
 async def test_optimizing_later_is_a_job_of_the_collection_behind_the_name(house: House) -> None:
     await house.catalog.create(writes("a"), VECTORS, SMALL)
     await house.catalog.set_alias(writes("public"), writes("a"))
-    job = await house.catalog.optimize_later(writes("public"))
-    assert (await house.store.job(job.id)) == job
-    assert job.collection == "a"
+    job = await house.store.job(await house.catalog.optimize_later(writes("public")))
+    assert job is not None
+    assert (job.collection, job.queue) == ("a", MAINTENANCE_QUEUE)
+    assert await house.catalog.optimize_later(writes("a")) == job.id, "asked for twice, the job that waits will do"
     with pytest.raises(PermissionDenied):
         await house.catalog.optimize_later(reads("a"))

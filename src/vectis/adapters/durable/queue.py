@@ -3,7 +3,7 @@
 import asyncio
 
 from vectis.domain.errors import DeadlineExceeded, JobNotFound
-from vectis.domain.jobs import Job, JobState
+from vectis.domain.jobs import UNFINISHED, Job
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import JobLedger
 
@@ -18,9 +18,9 @@ class LedgerQueue:
         self._ledger = ledger
         self._clock = clock
 
-    async def submit(self, job: Job) -> None:
+    async def submit(self, job: Job) -> str:
         """See the port. Records the job, which is all that a runner needs."""
-        await self._ledger.record_job(job)
+        return await self._ledger.record_job(job)
 
     async def wait(self, job_id: str, timeout_s: float) -> Job:
         """See the port. Looks in pauses that grow to a quarter of a second."""
@@ -30,7 +30,7 @@ class LedgerQueue:
             job = await self._ledger.job(job_id)
             if job is None:
                 raise JobNotFound(f"there is no job {job_id!r}", job=job_id)
-            if job.state in (JobState.DONE, JobState.DEAD):
+            if job.state not in UNFINISHED:
                 return job
             left_s = deadline - self._clock.monotonic()
             if left_s <= 0:

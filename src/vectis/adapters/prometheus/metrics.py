@@ -11,6 +11,8 @@ from vectis.domain.measurements import Measurement
 
 SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0)
 
+JOB_SECONDS = (0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
+
 STAGES = ("embed", "engine", "assemble")
 
 FILTER_KEYS = "vectis_search_filter_keys"
@@ -67,6 +69,10 @@ class ProcessMetrics:
             ["collection", "key", "indexed"], registry=self.registry,
         )  # fmt: skip
         self._filter_keys: set[tuple[str, str]] = set()
+        self._job_seconds = Histogram(
+            "vectis_job_duration_seconds", "Time of an attempt of a job, by the state it left the job in", ["kind", "state"],
+            buckets=JOB_SECONDS, registry=self.registry,
+        )  # fmt: skip
 
     def append(self, measurement: Measurement) -> None:
         """Count one search."""
@@ -108,6 +114,10 @@ class ProcessMetrics:
                 key = OTHER_KEYS
             self._filter_keys.add((collection, key))
         self._filtered.labels(collection, key, "yes" if indexed else "no").inc()
+
+    def observe_job(self, kind: str, state: str, seconds: float) -> None:
+        """Count one attempt of a job."""
+        self._job_seconds.labels(kind, state).observe(seconds)
 
     def export_counts(self, prefix: str, help_text: str, read: ReadCounts) -> None:
         """Export counts that somebody else keeps; names that end in `_total` are counters, the others gauges."""

@@ -1,55 +1,71 @@
 """Who runs which job: leases on the ledger, taken and kept by workers. Running is theirs."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from vectis.adapters.sql.jobs import UNFINISHED, job_of, standing
-from vectis.adapters.sql.part import StorePart
-from vectis.adapters.sql.tables import jobs
-from vectis.domain.jobs import Job, JobState
+from vectis.adapters.sql.part import StorePart, to_json
+from vectis.adapters.sql.tables import job_lines, jobs, workers
+from vectis.domain.jobs import Job, JobState, WorkerReport
+from vectis.domain.ports.leases import Claim, Hold, Wanted
+
+LINES_MAX = 200
+"""Lines kept of one job's log."""
+
+_CLAIM_LOCK = 0x7EC7_0003
+"""The advisory lock under which PostgreSQL serves one claim at a time, so that queues with a limit keep to it."""
 
 
 class SqlLeases(StorePart):
-    """vectis.adapters.durable.runner.Leases. The attempt's number tells a holder from an earlier one."""
+    """vectis.domain.ports.leases.Leases. The attempt's number tells a holder from an earlier one."""
 
-    async def claim_job(
-        self, worker: str, kinds: Collection[str], *, now: datetime, until: datetime
-    ) -> tuple[Job, int] | None:
-        """Take the oldest job that nobody holds, as running and one attempt further; with it, how often it failed."""
+    async def claim_job(self, worker: str, wanted: Wanted, *, now: datetime, until: datetime) -> Claim | None:
+        """See the port."""
         free = sa.and_(
             jobs.c.state.in_(UNFINISHED),
-            jobs.c.kind.in_(kinds),
+            jobs.c.kind.in_(wanted.kinds),
             sa.or_(jobs.c.held_until.is_(None), jobs.c.held_until <= now),
+            *(sa.or_(jobs.c.queue != queue, _held(queue, now) < most) for queue, most in wanted.limits.items()),
         )
-        oldest = sa.select(jobs.c.sequence).where(free).order_by(jobs.c.sequence).limit(1)
+        if wanted.queues:
+            free = sa.and_(free, jobs.c.queue.in_(wanted.queues))
+        first = sa.select(jobs.c.sequence).where(free).order_by(jobs.c.priority.desc(), jobs.c.sequence).limit(1)
         # looking first spares the writers a lock for each look of an idle worker
         async with self._database.read() as connection:
-            if await connection.scalar(oldest) is None:
+            if await connection.scalar(first) is None:
                 return None
         statement = (
             sa.update(jobs)
-            .where(jobs.c.sequence == oldest.with_for_update(skip_locked=True).scalar_subquery())
-            .values(state=JobState.RUNNING.value, attempt=jobs.c.attempt + 1, worker=worker, held_until=until)
+            .where(jobs.c.sequence == first.with_for_update(skip_locked=True).scalar_subquery())
+            .values(
+                state=JobState.RUNNING.value, attempt=jobs.c.attempt + 1, worker=worker, held_until=until, started_at=now
+            )
             .returning(jobs)
-        )
+        )  # fmt: skip
         async with self._database.write() as connection:
+            if wanted.limits and not self._database.sqlite:
+                await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))
             row = (await connection.execute(statement)).one_or_none()
-            return None if row is None else (job_of(row), row.failures)
+            return None if row is None else Claim(job_of(row), row.failures, row.attempt - row.attempts_before)
 
-    async def keep_job(self, job: Job, *, failures: int, held_until: datetime | None) -> bool:
-        """Write what the holder of this attempt knows; False, and nothing written, when another has taken the job over."""
+    async def keep_job(self, job: Job, *, failures: int, held_until: datetime | None) -> Hold:
+        """See the port."""
         statement = (
             sa.update(jobs)
             .where(jobs.c.id == job.id, jobs.c.attempt == job.attempt, jobs.c.state.in_(UNFINISHED))
             .values(failures=failures, held_until=held_until, **standing(job))
+            .returning(jobs.c.cancel_asked)
         )
         async with self._database.write() as connection:
-            return (await connection.execute(statement)).rowcount > 0
+            asked = await connection.scalar(statement)
+        if asked is None:
+            return Hold.LOST
+        return Hold.CANCEL_ASKED if asked else Hold.KEPT
 
-    async def renew_leases(self, attempts: Mapping[str, int], *, until: datetime) -> set[str]:
-        """Hold jobs (id -> attempt) for longer; gives those that are still held."""
+    async def renew_leases(self, attempts: Mapping[str, int], *, until: datetime) -> dict[str, Hold]:
+        """See the port."""
         statement = (
             sa.update(jobs)
             .where(
@@ -57,13 +73,14 @@ class SqlLeases(StorePart):
                 jobs.c.state == JobState.RUNNING.value,
             )
             .values(held_until=until)
-            .returning(jobs.c.id)
+            .returning(jobs.c.id, jobs.c.cancel_asked)
         )
         async with self._database.write() as connection:
-            return set((await connection.execute(statement)).scalars())
+            rows = await connection.execute(statement)
+            return {row.id: Hold.CANCEL_ASKED if row.cancel_asked else Hold.KEPT for row in rows}
 
     async def release_jobs(self, worker: str) -> None:
-        """Let go of all that `worker` held when it died."""
+        """See the port."""
         statement = (
             sa.update(jobs)
             .where(jobs.c.worker == worker, jobs.c.state == JobState.RUNNING.value)
@@ -71,3 +88,36 @@ class SqlLeases(StorePart):
         )
         async with self._database.write() as connection:
             await connection.execute(statement)
+
+    async def log_job(self, job: Job, text: str, now: datetime) -> None:
+        """See the port."""
+        mine = sa.select(job_lines.c.number).where(job_lines.c.job == job.id).order_by(job_lines.c.number.desc())
+        oldest_kept = mine.offset(LINES_MAX - 1).limit(1).scalar_subquery()
+        async with self._database.write() as connection:
+            await connection.execute(sa.insert(job_lines).values(job=job.id, at=now, attempt=job.attempt, text=text))
+            await connection.execute(
+                sa.delete(job_lines).where(job_lines.c.job == job.id, job_lines.c.number < oldest_kept)
+            )
+
+    async def report_worker(self, report: WorkerReport, *, gone_before: datetime) -> None:
+        """See the port."""
+        statement = self._insert(workers).values(name=report.name, seen_at=report.seen_at, report=to_json(report))
+        statement = statement.on_conflict_do_update(
+            index_elements=[workers.c.name],
+            set_={"seen_at": statement.excluded.seen_at, "report": statement.excluded.report},
+        )
+        async with self._database.write() as connection:
+            await connection.execute(statement)
+            await connection.execute(sa.delete(workers).where(workers.c.seen_at < gone_before))
+
+    async def forget_worker(self, name: str) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(workers).where(workers.c.name == name))
+
+
+def _held(queue: str, now: datetime) -> sa.ScalarSelect[int]:
+    """How many jobs of a queue run now."""
+    held = jobs.alias("held")
+    running = sa.and_(held.c.state == JobState.RUNNING.value, held.c.held_until > now, held.c.queue == queue)
+    return sa.select(sa.func.count()).select_from(held).where(running).scalar_subquery()

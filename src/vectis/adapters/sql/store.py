@@ -7,13 +7,14 @@ from vectis.adapters.sql.collections import SqlCollections
 from vectis.adapters.sql.database import Database, Pool
 from vectis.adapters.sql.documents import SqlDocuments
 from vectis.adapters.sql.embeddings import SqlEmbeddings
+from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import ControlStore
 
 
-class SqlStore(SqlCollections, SqlDocuments, SqlLeases, SqlEmbeddings, SqlAudit, ControlStore):
+class SqlStore(SqlCollections, SqlDocuments, SqlJobStats, SqlLeases, SqlEmbeddings, SqlAudit, ControlStore):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
 
     async def ping(self) -> None:

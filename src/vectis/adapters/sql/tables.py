@@ -91,12 +91,45 @@ jobs = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False),
     sa.Column("worker", sa.Text),
     sa.Column("held_until", UtcTime),
+    sa.Column("queue", sa.Text, nullable=False, server_default="default"),
+    sa.Column("priority", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("key", Key),
+    sa.Column("started_at", UtcTime),
+    sa.Column("cancel_asked", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("attempts_before", sa.Integer, nullable=False, server_default="0"),
     sa.Index("jobs_by_state", "state", "sequence"),
 )
 """`sequence` is the order in which jobs were recorded.
 
-No worker takes a job before `held_until`: that is the lease of the `worker` that runs it, or the pause after a failure.
+No worker takes a job before `held_until`: that is the lease of the `worker` that runs it, the pause after a failure, or the time
+that a pending job is due. `attempts_before` counts those before the last retry by hand.
 """
+
+UNFINISHED_SQL = "state IN ('pending', 'running')"
+
+sa.Index(
+    "jobs_by_key", jobs.c.key, unique=True,
+    sqlite_where=sa.text(UNFINISHED_SQL), postgresql_where=sa.text(UNFINISHED_SQL),
+)  # fmt: skip
+
+job_lines = sa.Table(
+    "job_lines",
+    metadata,
+    sa.Column("number", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("job", Key, sa.ForeignKey("jobs.id", ondelete="CASCADE"), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Index("job_lines_by_job", "job", "number"),
+)
+
+workers = sa.Table(
+    "workers",
+    metadata,
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("seen_at", UtcTime, nullable=False),
+    sa.Column("report", sa.Text, nullable=False),
+)
 
 embeddings = sa.Table(
     "embeddings",

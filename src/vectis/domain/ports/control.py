@@ -11,7 +11,7 @@ import msgspec
 
 from vectis.domain.collections import Bm25Fit, Collection
 from vectis.domain.documents import Document
-from vectis.domain.jobs import Job
+from vectis.domain.jobs import ANY_JOB, Job, JobFilter, JobLine, JobStats
 from vectis.domain.routes import Route, RouteTable, Target
 
 
@@ -114,20 +114,43 @@ class DocumentStore(Protocol):
 class JobLedger(Protocol):
     """Jobs as recorded; the queue runs them. A job that is recorded will run, also when the recorder died at once."""
 
-    async def record_job(self, job: Job) -> None:
-        """Idempotent by id."""
+    async def record_job(self, job: Job) -> str:
+        """Idempotent by id; gives the id of `job`, or of the unfinished job that has its key already."""
         ...
 
     async def job(self, job_id: str) -> Job | None:
         """None on absence."""
         ...
 
-    async def jobs(self, *, limit: int, kind: str | None = None, before: str | None = None) -> list[Job]:
-        """Newest first; `before`: only those recorded before the job of this id."""
+    async def jobs(self, *, limit: int, only: JobFilter = ANY_JOB, before: str | None = None) -> list[Job]:
+        """Newest first; `before` is the id of a job that those given were recorded before."""
         ...
 
     async def unfinished_jobs(self, *, limit: int) -> list[Job]:
         """Pending and running ones, oldest first."""
+        ...
+
+    async def job_log(self, job_id: str) -> list[JobLine]:
+        """What was logged for the job, oldest first; empty on absence."""
+        ...
+
+    async def cancel_job(self, job_id: str, now: datetime) -> bool:
+        """End a pending job at once and ask a running one to end; False when it has ended or is absent."""
+        ...
+
+    async def retry_job(self, job_id: str) -> bool:
+        """Make a dead or cancelled job pending, its failures forgotten; False when it is neither or absent.
+
+        Conflict when another unfinished job has its key.
+        """
+        ...
+
+    async def recover_jobs(self, now: datetime, *, worker: str | None = None) -> list[str]:
+        """Make running jobs pending that nobody holds any more, or that `worker`, known to be dead, held; gives their ids."""
+        ...
+
+    async def job_stats(self, now: datetime) -> JobStats:
+        """The health of the queues at `now`."""
         ...
 
 

@@ -10,7 +10,11 @@ class JobContext(Protocol):
     """What a handler gets besides the payload."""
 
     async def report(self, progress: JobProgress) -> None:
-        """Make progress visible. Cheap enough for every batch of documents."""
+        """Make progress visible. Cheap enough for every batch of documents. The handler of a cancelled job ends here."""
+        ...
+
+    async def log(self, text: str) -> None:
+        """Add a line to the job's log, which keeps the newest few hundred. Nothing secret, no texts of users."""
         ...
 
 
@@ -19,24 +23,31 @@ JobHandlers = Mapping[str, JobHandler]
 
 
 class JobQueue(Protocol):
-    """Submits recorded jobs. Running them is a worker's: see JobRunner."""
+    """Submits jobs. Running them is a worker's: see JobRunner."""
 
-    async def submit(self, job: Job) -> None:
-        """Hand a recorded job to the queue. Idempotent by id; safe to lose, because runners also sweep the ledger."""
+    async def submit(self, job: Job) -> str:
+        """Record a job and hand it to the queue; gives the id of the job that will do it.
+
+        Idempotent by id. When an unfinished job has the same key, nothing is recorded and that one's id comes back.
+        """
         ...
 
     async def wait(self, job_id: str, timeout_s: float) -> Job:
-        """The job once it is done or dead. JobNotFound; DeadlineExceeded after `timeout_s` (the job goes on)."""
+        """The job once it has ended. JobNotFound; DeadlineExceeded after `timeout_s` (the job goes on)."""
         ...
 
 
 class JobRunner(Protocol):
     """Runs jobs by the handler of their kind until stopped."""
 
+    async def announce(self) -> None:
+        """Let the ledger know that this worker is there, and free what an earlier one of its name held."""
+        ...
+
     async def run(self, handlers: JobHandlers) -> None:
         """Take jobs, run them, retry with backoff, mark dead after the last attempt; returns after `stop`."""
         ...
 
     async def stop(self) -> None:
-        """Finish what runs, take nothing new."""
+        """Take nothing new; finish what runs, and hand back, for others to begin anew, what does not end in time."""
         ...

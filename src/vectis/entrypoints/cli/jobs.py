@@ -5,6 +5,7 @@ from time import monotonic
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from vectis.domain.errors import DeadlineExceeded
 from vectis.entrypoints.cli.api import Api, member, path_of
@@ -12,18 +13,22 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
-from vectis.entrypoints.cli.output import moment, print_facts, print_json, print_table
+from vectis.entrypoints.cli.output import console, moment, print_facts, print_json, print_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["jobs"][1])
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
+OfKind = Annotated[str | None, typer.Option(help="Only jobs of this kind.")]
+OfQueue = Annotated[str | None, typer.Option(help="Only jobs of this queue.")]
 POLL_S = 0.25
-ENDED = ("done", "dead")
+ENDED = ("done", "dead", "cancelled")
 
 
 @app.command("list", epilog="Example: vectis jobs list --limit 5")
 def list_jobs(
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many.")] = 20,
-    kind: Annotated[str | None, typer.Option(help="Only jobs of this kind.")] = None,
+    kind: OfKind = None,
+    state: Annotated[str | None, typer.Option(help="Only pending, running, done, dead or cancelled ones.")] = None,
+    queue: OfQueue = None,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
@@ -32,7 +37,7 @@ def list_jobs(
 
     async def ask() -> Any:
         async with connect(url, data_dir) as api:
-            return await api.get("/jobs", limit=limit, kind=kind)
+            return await api.get("/jobs", limit=limit, kind=kind, state=state, queue=queue)
 
     answer = perform(ask(), as_json=as_json)
     if as_json:
@@ -60,7 +65,7 @@ def wait(
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
-    """Wait until a job has ended; fails when it is dead."""
+    """Wait until a job has ended; fails when it is not done."""
 
     async def ask() -> Any:
         async with connect(url, data_dir) as api:
@@ -68,12 +73,100 @@ def wait(
 
     ended = perform(ask(), as_json=as_json)
     _show_one(ended, as_json=as_json)
-    if ended["state"] == "dead":
+    if ended["state"] != "done":
         raise typer.Exit(FAILED)
 
 
+@app.command(epilog="Example: vectis jobs retry 0192f0c1-...; vectis jobs retry --all-dead --kind ingest")
+def retry(
+    job: Annotated[str | None, typer.Argument(metavar="ID", help="A dead or cancelled job.")] = None,
+    all_dead: Annotated[bool, typer.Option("--all-dead", help="Every dead job.")] = False,
+    kind: OfKind = None,
+    queue: OfQueue = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Let a dead or cancelled job run again, or all dead ones."""
+    if (job is None) != all_dead:
+        raise typer.BadParameter("give the ID of a job, or --all-dead")
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            if job is None:
+                return await api.post("/jobs/retry", {"kind": kind, "queue": queue})
+            return await api.post("/jobs" + path_of(job) + "/retry")
+
+    answer = perform(ask(), as_json=as_json)
+    _say(answer, f"{len(answer['jobs'])} jobs run again" if job is None else f"{job} runs again", as_json=as_json)
+
+
+@app.command(epilog="Example: vectis jobs cancel 0192f0c1-...")
+def cancel(job: JobId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """End a job: at once when it waits, at its next report when it runs."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.post("/jobs" + path_of(job) + "/cancel")
+
+    answer = perform(ask(), as_json=as_json)
+    text = "cancelled" if answer["state"] == "cancelled" else "will end at its next report"
+    _say(answer, f"{job} {text}", as_json=as_json)
+
+
+@app.command(epilog="Example: vectis jobs recover --worker web-7-1")
+def recover(
+    worker: Annotated[
+        str | None, typer.Option(help="A worker that is dead for certain; its jobs are freed now.")
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Free jobs that no worker holds any more, without waiting for another worker to find them."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.post("/jobs/recover", {"worker": worker})
+
+    answer = perform(ask(), as_json=as_json)
+    _say(answer, f"{len(answer['jobs'])} jobs wait for another worker", as_json=as_json)
+
+
+@app.command(epilog="Example: vectis jobs stats")
+def stats(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """Show the health of the queues: counts, how long jobs wait and run, and the workers."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.get("/jobs/stats")
+
+    answer = perform(ask(), as_json=as_json)
+    if as_json:
+        print_json(answer)
+        return
+    counts = {state: answer[state] for state in ("pending", "running", "done", "dead", "cancelled")}
+    print_facts(
+        {**{state: str(count) for state, count in counts.items()}, "oldest waits s": answer["oldest_pending_age_s"]}
+    )
+    print_table(
+        ("kind", "jobs:", "p50 s:", "p95 s:", "max s:"),
+        [(k["kind"], k["jobs"], k["run_s_p50"], k["run_s_p95"], k["run_s_max"]) for k in answer["kinds"]],
+    )
+    print_table(
+        ("worker", "host", "pid:", "running:", "at most:", "MiB:", "seen s ago:", "queues"),
+        [
+            (
+                w["name"], w["host"], w["pid"], w["running"], w["jobs_max"],
+                w["memory_bytes"] >> 20, w["seen_age_s"], ", ".join(w["queues"]) or "all",
+            )
+            for w in answer["workers"]
+        ],
+    )  # fmt: skip
+
+
 async def until_ended(api: Api, job: str, *, timeout_s: float) -> Any:
-    """The job once it is done or dead; DeadlineExceeded after `timeout_s`, while the job goes on."""
+    """The job once it has ended; DeadlineExceeded after `timeout_s`, while the job goes on."""
     deadline = monotonic() + timeout_s
     while (seen := await api.get("/jobs" + path_of(job)))["state"] not in ENDED:
         if monotonic() >= deadline:
@@ -104,9 +197,18 @@ def _show_one(job: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(job)
         return
-    times = {"created": moment(job["created_at"]), "finished": moment(job["finished_at"])}
-    facts = {name: job[name] for name in ("id", "kind", "state", "attempt", "error")}
+    times = {name: moment(job[f"{name}_at"]) for name in ("created", "due", "started", "finished")}
+    facts = {name: job[name] for name in ("id", "kind", "queue", "state", "attempt", "worker", "error")}
     print_facts({**facts, "progress": _progress(job["progress"]), **times})
+    for line in job.get("log", []):
+        console.print(Text(f"{moment(line['at'])}  attempt {line['attempt']}  {line['text']}"))
+
+
+def _say(answer: Any, text: str, *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer)
+    else:
+        typer.echo(text)
 
 
 def _progress(progress: dict[str, Any]) -> str:

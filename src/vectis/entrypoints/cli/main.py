@@ -12,7 +12,7 @@ COMMANDS = {
     "search": ("search", "Ask a question in words and show the ranked answers."),
     "collections": ("collections", "List, show, create, delete and optimize collections; set aliases."),
     "documents": ("documents", "List, show, put and delete documents of a collection."),
-    "jobs": ("jobs", "List, show and wait for background jobs."),
+    "jobs": ("jobs", "List, show, wait for, retry, cancel and recover background jobs; count them."),
     "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
     "bench": ("bench", "Measure vector search over HTTP."),
     "config": ("configuration", "Show, check, compare, apply and roll back configurations; templates."),

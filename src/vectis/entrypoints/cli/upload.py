@@ -10,6 +10,7 @@ import stamina
 from vectis.domain.documents import Document
 from vectis.domain.errors import TooLarge, Unavailable
 from vectis.entrypoints.cli.api import Api, member, path_of
+from vectis.entrypoints.cli.jobs import ENDED
 
 DOCUMENTS_PER_BATCH = 100
 BYTES_PER_BATCH = 2_000_000
@@ -115,7 +116,7 @@ class Upload:
     def _note(self, job: dict[str, Any]) -> None:
         documents, _ = self._running[job["id"]]
         progress = job["progress"]
-        if job["state"] not in ("done", "dead"):
+        if job["state"] not in ENDED:
             share = progress["done"] / progress["total"] if progress.get("total") else 0.0
             self._running[job["id"]] = (documents, documents * share)
             return
@@ -124,8 +125,8 @@ class Upload:
         counts = member(progress, "counts")
         for name in ("chunks", "embedded", "reused", "without_dense", "failed"):
             setattr(self.tally, name, getattr(self.tally, name) + counts.get(name, 0))
-        if job["state"] == "dead":
-            self.tally.dead_jobs.append(f"{job['id']}: {job['error']}")
+        if job["state"] != "done":
+            self.tally.dead_jobs.append(f"{job['id']}: {job['error'] or job['state']}")
 
     def _tell(self) -> None:
         self._advance(self._finished + sum(done for _, done in self._running.values()))

@@ -180,25 +180,6 @@ class DocumentList(msgspec.Struct):
     next_offset: str | None
 
 
-class JobView(msgspec.Struct):
-    """A job and how far it is."""
-
-    id: str
-    kind: str
-    state: JobState
-    progress: JobProgress
-    attempt: int
-    error: str | None
-    created_at: datetime | None
-    finished_at: datetime | None
-
-
-class JobList(msgspec.Struct):
-    """Jobs, newest first."""
-
-    jobs: list[JobView]
-
-
 class PrefetchPlace(msgspec.Struct):
     """Where a hit stood in one prefetch; ranks count from 1."""
 

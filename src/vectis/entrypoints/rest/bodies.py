@@ -8,6 +8,7 @@ import msgspec
 from vectis.domain.audit import Decision
 from vectis.domain.documents import Document
 from vectis.domain.filters import Filter
+from vectis.domain.jobs import JobState
 from vectis.domain.points import PointId
 from vectis.domain.profiles import Chunking
 from vectis.domain.queries import Selector
@@ -177,10 +178,26 @@ class DocumentsQuery(Shape, frozen=True):
 
 
 class JobsQuery(Shape, frozen=True):
-    """Jobs, newest first."""
+    """Jobs, newest first; `before`: only those recorded before the job with this id."""
 
     limit: Limit = 20
     kind: str | None = None
+    state: JobState | None = None
+    queue: str | None = None
+    before: str | None = None
+
+
+class RetryJobs(Shape, frozen=True):
+    """Which dead jobs to run again; all without a kind or queue."""
+
+    kind: str | None = None
+    queue: str | None = None
+
+
+class RecoverJobs(Shape, frozen=True):
+    """`worker`: a worker known to be dead, whose jobs are given to others at once. Without one: jobs that nobody holds."""
+
+    worker: str | None = None
 
 
 class AuditQuery(Shape, frozen=True):

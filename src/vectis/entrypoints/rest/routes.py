@@ -1,8 +1,8 @@
 """Every route of the REST surface, as data."""
 
 from vectis.domain.access import Permission
-from vectis.entrypoints.rest import answers, bodies
-from vectis.entrypoints.rest.handlers import audit, collections, configuration, documents, points, search, server
+from vectis.entrypoints.rest import answers, bodies, job_answers
+from vectis.entrypoints.rest.handlers import audit, collections, configuration, documents, jobs, points, search, server
 from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
 
 V1 = "/api/v1"
@@ -10,6 +10,7 @@ COLLECTION = f"{V1}/collections/{{collection}}"
 
 READ = Permission.READ_COLLECTIONS
 WRITE = Permission.WRITE_COLLECTIONS
+RESTART = Permission.RESTART_SERVICES
 
 SEARCH = (
     Operation("search", "POST", f"{V1}/search", READ, "Search documents by words", search.text,
@@ -69,10 +70,22 @@ DOCUMENTS = (
               documents.delete_one, answers.DocumentsRemoved, query=bodies.WaitQuery, status=202),
 )  # fmt: skip
 
-SERVER = (
-    Operation("list_jobs", "GET", f"{V1}/jobs", READ, "List jobs, newest first", server.list_jobs, answers.JobList,
+JOBS = (
+    Operation("list_jobs", "GET", f"{V1}/jobs", READ, "List jobs, newest first", jobs.list_page, job_answers.JobList,
               query=bodies.JobsQuery),
-    Operation("get_job", "GET", f"{V1}/jobs/{{id}}", READ, "Read a job", server.get_job, answers.JobView),
+    Operation("job_stats", "GET", f"{V1}/jobs/stats", Permission.VIEW_METRICS, "The health of the queues", jobs.stats,
+              job_answers.JobHealth),
+    Operation("retry_jobs", "POST", f"{V1}/jobs/retry", RESTART, "Run dead jobs again", jobs.retry_dead,
+              job_answers.JobsChanged, body=bodies.RetryJobs),
+    Operation("recover_jobs", "POST", f"{V1}/jobs/recover", RESTART, "Free what dead workers held", jobs.recover,
+              job_answers.JobsChanged, body=bodies.RecoverJobs),
+    Operation("get_job", "GET", f"{V1}/jobs/{{id}}", READ, "Read a job with its log", jobs.get, job_answers.JobDetail),
+    Operation("retry_job", "POST", f"{V1}/jobs/{{id}}/retry", RESTART, "Run a dead or cancelled job again", jobs.retry,
+              job_answers.JobView),
+    Operation("cancel_job", "POST", f"{V1}/jobs/{{id}}/cancel", RESTART, "End a job", jobs.cancel, job_answers.JobView),
+)  # fmt: skip
+
+SERVER = (
     Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health, limited=False),
     Operation("api_health", "GET", "/api/health", PUBLIC, "The same under /api", server.health, answers.Health, limited=False),
     Operation("v1_health", "GET", f"{V1}/health", PUBLIC, "The same under /api/v1", server.health, answers.Health, limited=False),
@@ -98,4 +111,4 @@ CONFIGURATION = (
               body=bodies.RollbackConfiguration, status=202),
 )  # fmt: skip
 
-OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + SERVER + CONFIGURATION
+OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + SERVER + CONFIGURATION

@@ -21,6 +21,7 @@ async def _main() -> None:
         loop.add_signal_handler(number, stop.set)
     watch_parent(ORPHAN_GRACE_S)
     async with open_worker(settings) as worker:
+        await worker.runner.announce()
         running = asyncio.ensure_future(worker.runner.run(worker.handlers))
         stopping = asyncio.ensure_future(stop.wait())
         print(READY, flush=True)

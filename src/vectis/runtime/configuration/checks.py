@@ -31,6 +31,10 @@ def objections(settings: Settings) -> Iterator[Objection]:
         )
     if settings.engine.kind == "qdrant" and not settings.engine.url:
         yield Objection("engine.url", "say where the Qdrant server is, e.g. http://127.0.0.1:6333")
+    try:
+        settings.jobs.limits()
+    except ValueError:
+        yield Objection("jobs.queue_limits", f"{settings.jobs.queue_limits!r} is no list like maintenance=1, ingest=4")
     if settings.server.production:
         yield from _missing_in_production(settings)
 
@@ -70,6 +74,7 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "limits.vector_api_window_s": (limits.vector_api_window_s, 0.1, 86_400),
         "limits.vector_api_burst": (limits.vector_api_burst, 1, 1_000_000),
         "jobs.attempts_max": (jobs.attempts_max, 1, 1000),
+        "jobs.stop_timeout_s": (jobs.stop_timeout_s, 0, 3600),
     }
     for key, (value, low, high) in bounds.items():
         if not low <= value <= high:

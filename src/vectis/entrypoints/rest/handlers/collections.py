@@ -59,7 +59,7 @@ async def optimize(call: Call) -> answers.Optimized | Reply:
     by = call.may(call.path["collection"])
     if call.query.wait:
         return answers.Optimized(optimized=await call.services.catalog.optimize(by))
-    return Reply(answers.Optimized(job_id=(await call.services.catalog.optimize_later(by)).id), 202)
+    return Reply(answers.Optimized(job_id=await call.services.catalog.optimize_later(by)), 202)
 
 
 async def create_index(call: Call) -> answers.Created:

@@ -1,0 +1,66 @@
+"""The ledger of jobs as workers see it: exclusive rights until a time, told apart by the number of the attempt."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from vectis.domain.jobs import Job, WorkerReport
+
+
+class Wanted(msgspec.Struct, frozen=True):
+    """What a worker takes: jobs of `kinds`, of these `queues` (empty: all), while fewer than `limits[queue]` of a queue run."""
+
+    kinds: tuple[str, ...]
+    queues: tuple[str, ...] = ()
+    limits: dict[str, int] = {}
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A job that was taken, how often it failed, and how often it was begun, since it was recorded or retried by hand."""
+
+    job: Job
+    failures: int
+    begun: int
+
+
+class Hold(StrEnum):
+    """What a worker learns of a job that it holds."""
+
+    KEPT = "kept"
+    CANCEL_ASKED = "cancel_asked"
+    LOST = "lost"
+
+
+class Leases(Protocol):
+    """Taking, keeping and letting go of jobs, over all workers of a control store."""
+
+    async def claim_job(self, worker: str, wanted: Wanted, *, now: datetime, until: datetime) -> Claim | None:
+        """Take the job that is first and that nobody holds, as running and one attempt further. One job to one worker."""
+        ...
+
+    async def keep_job(self, job: Job, *, failures: int, held_until: datetime | None) -> Hold:
+        """Write what the holder of this attempt knows; nothing is written when it is lost to another."""
+        ...
+
+    async def renew_leases(self, attempts: Mapping[str, int], *, until: datetime) -> dict[str, Hold]:
+        """Hold jobs (id -> attempt) for longer; those that are lost are left out."""
+        ...
+
+    async def release_jobs(self, worker: str) -> None:
+        """Let go of all that `worker` held when it died."""
+        ...
+
+    async def log_job(self, job: Job, text: str, now: datetime) -> None:
+        """Add a line to the job's log; the newest few hundred stay."""
+        ...
+
+    async def report_worker(self, report: WorkerReport, *, gone_before: datetime) -> None:
+        """Say that a worker is there; forget those that were not seen since `gone_before`."""
+        ...
+
+    async def forget_worker(self, name: str) -> None:
+        """A worker ended in order."""
+        ...

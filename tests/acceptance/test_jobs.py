@@ -1,0 +1,92 @@
+"""The story of background jobs: looked at, cancelled, dead, retried, counted, over REST and on the command line."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import httpx
+import pytest
+from serving import ENVIRONMENT, RunningServer, StartServer, until
+
+JOBS = "/api/v1/jobs"
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> RunningServer:
+    return start_server(VECTIS_EMBEDDER__KIND="none")
+
+
+def vectis(server: RunningServer, *words: str, status: int = 0) -> Any:
+    """What a command prints as JSON, on the server's URL."""
+    run = subprocess.run(
+        [sys.executable, "-m", "vectis", *words, "--json", "--url", server.url],
+        capture_output=True, text=True, env=ENVIRONMENT, check=False,
+    )  # fmt: skip
+    assert run.returncode == status, run
+    return json.loads(run.stdout or run.stderr)
+
+
+def ended(http: httpx.Client, job: str) -> dict[str, Any]:
+    def look() -> dict[str, Any] | None:
+        seen = http.get(f"{JOBS}/{job}").json()
+        return seen if seen["state"] not in ("pending", "running") else None
+
+    return until(look, 30, f"job {job} ends")
+
+
+def optimize(http: httpx.Client, collection: str) -> str:
+    answer = http.post(f"/api/v1/collections/{collection}/optimize")
+    assert answer.status_code == 202, answer.text
+    return answer.json()["job_id"]
+
+
+def test_a_job_is_cancelled_retried_dies_and_is_seen_by_everyone(server: RunningServer) -> None:
+    http, worker = server.http, server.processes()["worker"]
+    for name in ("kept", "gone"):
+        assert http.post("/api/v1/collections", json={"name": name}).status_code == 201
+    worker.suspend()
+    try:
+        first = optimize(http, "kept")
+        assert optimize(http, "kept") == first, "asked for twice, the job that waits will do"
+        doomed = optimize(http, "gone")
+        assert doomed != first
+        assert {job["id"] for job in vectis(server, "jobs", "list", "--state", "pending")["jobs"]} == {first, doomed}
+        assert http.get(f"{JOBS}/stats").json()["queues"]["maintenance"] == {"pending": 2}
+        assert http.post(f"{JOBS}/{first}/cancel").json()["state"] == "cancelled"
+        again = http.post(f"{JOBS}/{first}/cancel")
+        assert (again.status_code, again.json()["code"]) == (409, "conflict")
+        assert http.delete("/api/v1/collections/gone").status_code == 200
+    finally:
+        worker.resume()
+    dead = ended(http, doomed)
+    assert (dead["state"], dead["attempt"]) == ("dead", 1)
+    assert "gone" in dead["error"]
+    assert dead["log"][-1]["text"].startswith("dead: ")
+    assert vectis(server, "jobs", "retry", first)["state"] in ("pending", "running", "done")
+    assert ended(http, first)["state"] == "done"
+    assert vectis(server, "jobs", "retry", "--all-dead", "--kind", "optimize") == {"jobs": [doomed]}
+    assert ended(http, doomed)["attempt"] == 2
+    assert vectis(server, "jobs", "recover") == {"jobs": []}
+    for action in ("retry", "cancel"):
+        absent = http.post(f"{JOBS}/absent/{action}")
+        assert (absent.status_code, absent.json()["code"]) == (404, "job_not_found")
+    refused = vectis(server, "jobs", "cancel", first, status=1)
+    assert refused["error"]["code"] == "conflict"
+
+
+def test_the_health_of_the_queues_is_told_everywhere(server: RunningServer) -> None:
+    http = server.http
+    stats = vectis(server, "jobs", "stats")
+    assert stats["pending"] == stats["running"] == 0
+    assert stats["oldest_pending_age_s"] is None
+    (worker,) = stats["workers"]
+    assert (worker["name"], worker["pid"]) == ("worker-1", server.processes()["worker"].pid)
+    assert worker["memory_bytes"] > 1 << 20
+    check = http.get("/health").json()["checks"]["jobs"]
+    assert check["status"] == "ok"
+    assert check["detail"].startswith("0 pending, 0 running, ")
+    metrics = http.get("/metrics").text
+    assert 'vectis_jobs{queue="maintenance",state="pending"} 0.0' in metrics
+    assert 'vectis_job_duration_seconds_count{kind="optimize",process="worker-1",state="done"} 1.0' in metrics
+    assert 'vectis_worker_resident_bytes{worker="worker-1"}' in metrics
