@@ -50,12 +50,13 @@ def temporary() -> Any:
 def test_figures_with_intervals_and_no_temporary_folder_left(dataset: Path, temporary: Path) -> None:
     told = json.loads(evaluate(str(dataset), "--json", temporary=temporary).stdout)
     assert (told["dataset"], told["documents"], told["chunks"]) == ("coffee", 3, 3)
-    assert list(told["modes"]) == ["sparse", "dense", "hybrid"]
+    assert list(told["modes"]) == ["sparse", "dense", "hybrid", "default"]
     for figures in told["modes"].values():
         assert FIGURES | {"ms_per_query_p50", "intervals"} <= set(figures)
         assert all(low <= figures[name] <= high for name, (low, high) in figures["intervals"].items())
         assert figures["ms_per_query_p50"] > 0
-    assert told["modes"]["hybrid"]["recall@10"] == 1.0
+    assert told["modes"]["default"]["recall@10"] == 1.0
+    assert set(told["differences"]) == {f"default - {mode}" for mode in ("sparse", "dense", "hybrid")}
     assert list(temporary.glob("vectis-*")) == []
 
 

@@ -49,7 +49,7 @@ def test_a_document_collection_has_the_defaults_for_documentation(http: httpx.Cl
     assert detail["points"] >= 3
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "dense", "sparse"])
+@pytest.mark.parametrize("mode", ["default", "hybrid", "dense", "sparse"])
 def test_the_right_document_comes_first(http: httpx.Client, docs: str, mode: str) -> None:
     found = search(http, query="how is an alias switched to another collection", mode=mode)
     first = found["results"][0]
@@ -65,7 +65,7 @@ def test_explain_tells_ranks_scores_and_stages(http: httpx.Client, docs: str) ->
     first = found["results"][0]
     assert first["id"] == "guide/backup.md"
     why = first["explanation"]
-    assert set(why["prefetches"]) == {"dense", "sparse"}
+    assert set(why["prefetches"]) == {"dense", "sparse", "document_dense", "document_sparse"}
     assert all(place["rank"] >= 1 for place in why["prefetches"].values())
     assert sum(why["contributions"].values()) == pytest.approx(first["score"], rel=1e-4)
     assert set(found["stages_ms"]) == {"embed", "engine", "assemble"}

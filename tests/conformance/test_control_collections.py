@@ -6,7 +6,7 @@ import pytest
 from control_suite import NOW, collection, document, job
 
 from vectis.adapters.sql.store import SqlStore, open_store
-from vectis.domain.collections import Bm25Fit
+from vectis.domain.collections import Bm25Fit, DocumentLengths
 from vectis.domain.errors import CollectionExists, CollectionNotFound
 from vectis.domain.routes import Target
 
@@ -62,7 +62,7 @@ async def test_removing_a_collection_removes_its_documents(store: SqlStore, uniq
 
 async def test_the_corpus_statistics_are_replaced(store: SqlStore, unique: str) -> None:
     await store.add_collection(collection(unique))
-    for fit in (Bm25Fit(avg_len=61.5), Bm25Fit(avg_len=62.25, tokens=2**40, chunks=3)):
+    for fit in (Bm25Fit(avg_len=61.5), Bm25Fit(62.25, 2**40, 3, DocumentLengths(9.5, 5, 1))):
         await store.set_bm25(unique, fit)
         kept = await store.collection(unique)
         assert kept is not None

@@ -4,7 +4,15 @@ import msgspec
 
 from vectis.domain.documents import DOCUMENT_ID
 from vectis.domain.errors import InvalidInput, LimitExceeded
-from vectis.domain.profiles import DENSE, SPARSE, Chunking, CollectionProfile, EmbeddingProfile
+from vectis.domain.profiles import (
+    DENSE,
+    DOCUMENT_DENSE,
+    DOCUMENT_SPARSE,
+    SPARSE,
+    Chunking,
+    CollectionProfile,
+    EmbeddingProfile,
+)
 from vectis.domain.schema import (
     CollectionSchema,
     DenseParams,
@@ -46,12 +54,17 @@ class Wishes(msgspec.Struct, frozen=True):
 
 
 def document_profile(embedding: EmbeddingProfile) -> CollectionProfile:
-    """Documents cut into chunks, with dense and BM25 vectors, indexed by what documentation is filtered by."""
+    """Documents cut into chunks, with dense and BM25 vectors of chunks and of whole documents, indexed by what
+    documentation is filtered by."""
     return CollectionProfile(
         name=DOCUMENT,
         schema=CollectionSchema(
-            dense={DENSE: DenseParams(size=embedding.dimension)},
-            sparse={SPARSE: SparseParams()},
+            dense={
+                DENSE: DenseParams(size=embedding.dimension),
+                # The engine keeps a place for it beside every chunk; on disk those places cost no memory.
+                DOCUMENT_DENSE: DenseParams(size=embedding.dimension, on_disk=True),
+            },
+            sparse={SPARSE: SparseParams(), DOCUMENT_SPARSE: SparseParams()},
             payload_indexes={
                 DOCUMENT_ID: PayloadIndexKind.KEYWORD,
                 "source": PayloadIndexKind.KEYWORD,

@@ -7,16 +7,25 @@ import msgspec
 from vectis.domain.profiles import CollectionProfile
 
 
+class DocumentLengths(msgspec.Struct, frozen=True):
+    """As Bm25Fit, of whole documents."""
+
+    avg_len: float
+    tokens: int = 0
+    documents: int = 0
+
+
 class Bm25Fit(msgspec.Struct, frozen=True):
     """The corpus statistics behind the stored BM25 vectors.
 
     `avg_len` is the average chunk length, in tokens after stop words, that the stored vectors were made with; `tokens` and
-    `chunks` are what has been seen since, so that drift shows.
+    `chunks` are what has been seen since, so that drift shows. `documents` is None while no document has a vector as a whole.
     """
 
     avg_len: float
     tokens: int = 0
     chunks: int = 0
+    documents: DocumentLengths | None = None
 
 
 class Collection(msgspec.Struct, frozen=True):

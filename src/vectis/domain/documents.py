@@ -1,10 +1,13 @@
 """Documents that users send and the chunks they become. Parsing and cutting live in ingest; vectors in points.py."""
 
 from enum import StrEnum
+from hashlib import blake2b
 from typing import Any
+from uuid import UUID
 
 import msgspec
 
+from vectis.domain.points import PointId
 from vectis.domain.shapes import Shape
 
 
@@ -49,3 +52,28 @@ class Chunk(msgspec.Struct, frozen=True):
 
 DOCUMENT_ID = "document_id"
 """The payload key that joins the chunks of one document. Always indexed in a document collection."""
+
+_UUID_BITS = 0xFFFFFFFFFFFF_0FFF_3FFFFFFFFFFFFFFF
+_UUID_8 = 0x000000000000_8000_8000000000000000
+_DOCUMENT_CHARACTERS = 18
+
+
+def chunk_id(collection: str, document_id: str, text_hash: str, occurrence: int) -> str:
+    """The id of a chunk's point: a UUID of version 8 (RFC 9562), its first 64 bits the document's, the rest the chunk's own.
+
+    `occurrence` tells equal texts of one document apart. The same arguments always give the same id.
+    """
+    document = "\x00".join((collection, document_id))
+    own = "\x00".join((document, text_hash, str(occurrence)))
+    digest = b"".join(blake2b(part.encode(), digest_size=8).digest() for part in (document, own))
+    return str(UUID(int=int.from_bytes(digest, "big") & _UUID_BITS | _UUID_8))
+
+
+def document_part(point_id: PointId) -> PointId:
+    """What the ids of a document's chunks have in common, so that they can be grouped without reading a payload.
+
+    Any other point's id is its own.
+    """
+    if isinstance(point_id, str) and point_id[14] == "8":
+        return point_id[:_DOCUMENT_CHARACTERS]
+    return point_id

@@ -1,11 +1,17 @@
 """Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
 
-from vectis.domain.queries import Dbsf, Fusion
+from vectis.domain.queries import Fusion
 from vectis.domain.schema import CollectionSchema
 from vectis.domain.shapes import Shape
 
 DENSE = "dense"
 SPARSE = "sparse"
+
+DOCUMENT_DENSE = "document_dense"
+"""The mean of a document's dense vectors, on its first chunk."""
+
+DOCUMENT_SPARSE = "document_sparse"
+"""The BM25 vector of a whole document, on its first chunk."""
 
 
 class EmbeddingProfile(Shape, frozen=True):
@@ -29,20 +35,36 @@ class Chunking(Shape, frozen=True):
     overlap: int = 20
 
 
-class SearchSettings(Shape, frozen=True):
-    """How a collection is searched when the query does not say otherwise. Prefetch limits count chunks.
+class Scores(Shape, frozen=True, tag="scores"):
+    """Fusion of scores per document: the weighted mean of (score - mean) / (6 sigma) + 0.5, never below 0, over the prefetches.
 
+    A document counts with its best chunk in the prefetches `dense` and `sparse`, and as a whole in `document_dense` and
+    `document_sparse`; mean and sigma are those of a prefetch's documents. A prefetch that did not find a document adds nothing.
+    A weight of 0 leaves the prefetch out.
+    """
+
+    dense: float = 1.0
+    sparse: float = 1.0
+    document_dense: float = 1.0
+    document_sparse: float = 1.0
+
+
+class SearchSettings(Shape, frozen=True):
+    """How a collection is searched when the query does not say otherwise.
+
+    `prefetch_dense` and `prefetch_sparse` count chunks, `prefetch_documents` counts documents found as a whole.
     `adaptive_ef`: `hnsw_ef` grows with the collection beyond 50,000 points, so that the recall stays (embedded engine).
     """
 
     limit: int = 10
-    prefetch_dense: int = 100
-    prefetch_sparse: int = 50
+    prefetch_dense: int = 300
+    prefetch_sparse: int = 300
+    prefetch_documents: int = 300
     hnsw_ef: int = 128
     adaptive_ef: bool = True
     rescore: bool = True
     oversampling: float = 2.0
-    fusion: Fusion = Dbsf()
+    fusion: Fusion | Scores = Scores()
 
 
 class CollectionProfile(Shape, frozen=True):

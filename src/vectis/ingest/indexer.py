@@ -4,7 +4,7 @@ Every step may be cut off and begun again: ids come from the content, so a repet
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Generator, Sequence
+from collections.abc import AsyncIterator, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from time import monotonic
 from typing import Protocol
@@ -21,18 +21,20 @@ from vectis.domain.ports.control import CollectionStore, DocumentStore, JobLedge
 from vectis.domain.ports.embedder import Embedder, SparseEncoder
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import PointReader, PointWriter
-from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
 from vectis.ingest.batches import Memory, batch_size
 from vectis.ingest.lengths import LengthStatistics
 from vectis.ingest.memory import machine_memory
 from vectis.ingest.parse.document import parse_document
 from vectis.ingest.pipeline import PreparedChunk, fingerprint, is_current, prepare
 from vectis.ingest.split import CountTokens, count_words
+from vectis.ingest.whole import WholeDocument, wholes
 
 CHARACTERS_PER_SLICE = 256_000
 """Where a slice ends, however few its documents: what is done shows every few seconds, and a kill costs no more."""
 DOCUMENTS_PER_READ = 32
 CHUNKS_PER_WRITE = 512
+NOTHING: Vectors = {}
 
 
 class IngestStore(CollectionStore, DocumentStore, JobLedger, Protocol):
@@ -58,8 +60,8 @@ class IndexCounts(msgspec.Struct):
 class Run(msgspec.Struct):
     """One job's way through the documents of a collection.
 
-    `everything` also takes documents that are searchable as sent; `lengths` are then those of all chunks. `seconds` is where
-    the time went: parse, chunk, embed, sparse (the BM25 vectors), write (to the engine and the store).
+    `everything` also takes documents that are searchable as sent; `lengths` and `document_lengths` are then those of all.
+    `seconds` is where the time went: parse, chunk, embed, sparse (the BM25 vectors), write (to the engine and the store).
     """
 
     collection: Collection
@@ -69,6 +71,7 @@ class Run(msgspec.Struct):
     everything: bool = False
     counts: IndexCounts = msgspec.field(default_factory=IndexCounts)
     lengths: list[int] = []
+    document_lengths: list[int] = []
     seconds: dict[str, float] = {}
 
     @contextmanager
@@ -161,9 +164,12 @@ class Indexer:
         name = run.collection.name
         cuts = [await self._cut(run, stored) for stored in documents]
         missing: set[PointId] = set()
-        chunks = [chunk for cut in cuts for chunk in cut.chunks]
+        whole = wholes([cut.chunks for cut in cuts])
+        of_chunk = {chunk.id: document for document in whole for chunk in document.chunks}
+        # A first chunk carries what the others add up to, so it is written with them or after them.
+        chunks = [chunk for document in whole for chunk in document.chunks[1:]] + [each.first for each in whole]
         for start in range(0, len(chunks), CHUNKS_PER_WRITE):
-            missing |= await self._write(run, chunks[start : start + CHUNKS_PER_WRITE])
+            missing |= await self._write(run, chunks[start : start + CHUNKS_PER_WRITE], of_chunk)
         for cut in cuts:
             cut.complete = missing.isdisjoint(chunk.id for chunk in cut.chunks)
         with run.timed("write"):
@@ -180,7 +186,9 @@ class Indexer:
         except UnreadableDocument as error:
             return _Cut(stored, error=error.message)
 
-    async def _write(self, run: Run, chunks: Sequence[PreparedChunk]) -> set[PointId]:
+    async def _write(
+        self, run: Run, chunks: Sequence[PreparedChunk], of_chunk: Mapping[str, WholeDocument]
+    ) -> set[PointId]:
         """Upsert the points of `chunks` and give back the ids of those that got no dense vector."""
         name = run.collection.name
         ids: list[PointId] = [chunk.id for chunk in chunks]
@@ -191,21 +199,54 @@ class Indexer:
         run.counts.reused += len(dense)
         with run.timed("embed"):
             dense |= await self._embed(run, [chunk for chunk in chunks if chunk.id not in dense])
+        for chunk in chunks:
+            if chunk.id in dense:
+                of_chunk[chunk.id].take(dense[chunk.id])
+        firsts = [whole for chunk in chunks if (whole := of_chunk[chunk.id]).first.id == chunk.id]
         with run.timed("sparse"):
             lengths = [
                 self._sparse.length(chunk.indexed_text) for chunk in chunks if run.everything or chunk.id not in known
             ]
             avg_len = await self.lengths.avg_len(name, lengths)
-            points = [self._point(chunk, dense.get(chunk.id), avg_len) for chunk in chunks]
+            whole, document_lengths = await self._whole_vectors(run, firsts, known)
+            points = [
+                self._point(chunk, dense.get(chunk.id), avg_len, whole.get(chunk.id, NOTHING)) for chunk in chunks
+            ]
         with run.timed("write"):
             await self._points.upsert(name, points)
         if run.everything:
             run.lengths += lengths
+            run.document_lengths += document_lengths
         else:
-            await self.lengths.add(name, lengths)
+            await self.lengths.add(name, lengths, document_lengths)
         missing = set(ids) - dense.keys()
         run.counts.without_dense += len(missing)
         return missing
+
+    async def _whole_vectors(
+        self, run: Run, documents: Sequence[WholeDocument], known: set[PointId]
+    ) -> tuple[dict[PointId, Vectors], list[int]]:
+        """The vectors of whole documents by the id of their first chunk, and the lengths of those not `known`.
+
+        None in a collection without room for them: it was made before there were any, and answers by its chunks alone.
+        """
+        if not documents or DOCUMENT_SPARSE not in run.collection.profile.schema.sparse:
+            return {}, []
+        texts = [whole.text() for whole in documents]
+        lengths = [
+            self._sparse.length(text)
+            for whole, text in zip(documents, texts, strict=True)
+            if run.everything or whole.first.id not in known
+        ]
+        avg_len = await self.lengths.document_avg_len(run.collection.name, lengths)
+        found: dict[PointId, Vectors] = {}
+        for whole, text in zip(documents, texts, strict=True):
+            vectors: Vectors = {DOCUMENT_SPARSE: self._sparse.encode_document(text, avg_len)}
+            mean = whole.mean()
+            if mean is not None:
+                vectors[DOCUMENT_DENSE] = mean
+            found[whole.first.id] = vectors
+        return found, lengths
 
     async def _embed(self, run: Run, chunks: Sequence[PreparedChunk]) -> dict[PointId, Dense]:
         """Dense vectors by chunk id, equal texts embedded once; only those that are known once the embedder was found away."""
@@ -233,8 +274,8 @@ class Indexer:
         self._embeddings.remember(profile, prefixed, monotonic() - started)
         return vectors
 
-    def _point(self, chunk: PreparedChunk, dense: Dense | None, avg_len: float) -> Point:
-        vectors: Vectors = {SPARSE: self._sparse.encode_document(chunk.indexed_text, avg_len)}
+    def _point(self, chunk: PreparedChunk, dense: Dense | None, avg_len: float, whole: Vectors) -> Point:
+        vectors: Vectors = {SPARSE: self._sparse.encode_document(chunk.indexed_text, avg_len), **whole}
         if dense is not None:
             vectors[DENSE] = dense
         return Point(chunk.id, vectors, chunk.payload)

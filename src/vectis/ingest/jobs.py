@@ -66,7 +66,7 @@ def refit_handler(indexer: Indexer) -> JobHandler:
             offset = page.next_offset
             if offset is None:
                 break
-        await indexer.lengths.settle(name, work.lengths)
+        await indexer.lengths.settle(name, work.lengths, work.document_lengths)
 
     return run
 

@@ -4,11 +4,10 @@ from collections import Counter
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any
-from uuid import UUID, uuid5
 
 import msgspec
 
-from vectis.domain.documents import DOCUMENT_ID, Chunk, Document
+from vectis.domain.documents import DOCUMENT_ID, Chunk, Document, chunk_id
 from vectis.domain.ports.control import StoredDocument
 from vectis.domain.profiles import CollectionProfile
 from vectis.ingest.chunk import cut
@@ -19,7 +18,8 @@ from vectis.ingest.split import CountTokens
 RESERVED_KEYS = frozenset({DOCUMENT_ID, "title", "heading_path", "text", "ordinal", "source", "url", "content_hash"})
 """Payload keys of a chunk that Vectis writes; a document's own payload may not hold them."""
 
-_NAMESPACE = UUID("6f2f6d0a-6a0e-5f0e-9d4e-1c7f0a3b8e21")
+POINTS_VERSION = 2
+"""Counts up when chunks become other points: 2 lets a document's ids begin alike and its first chunk carry the whole."""
 
 
 class PreparedChunk(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class PreparedChunk(msgspec.Struct, frozen=True):
 
 def fingerprint(profile: CollectionProfile) -> str:
     """32 hexadecimal digits; equal as long as the same document becomes the same chunks with comparable vectors."""
-    parts = (PARSER_VERSION, profile.chunking, profile.embedding)
+    parts = (PARSER_VERSION, POINTS_VERSION, profile.chunking, profile.embedding)
     return _digest(msgspec.json.encode(parts, order="deterministic"))
 
 
@@ -56,7 +56,7 @@ def prepare(
     hashes = [_digest(chunk.indexed_text.encode()) for chunk in chunks]
     return [
         PreparedChunk(
-            id=_chunk_id(collection, document.id, digest, occurrence),
+            id=chunk_id(collection, document.id, digest, occurrence),
             indexed_text=chunk.indexed_text,
             payload={**shared, **_own_payload(chunk), "content_hash": digest},
         )
@@ -75,10 +75,6 @@ def _shared_payload(document: Document, parsed: ParsedDocument) -> dict[str, Any
 
 def _own_payload(chunk: Chunk) -> dict[str, Any]:
     return {"heading_path": list(chunk.heading_path), "text": chunk.text, "ordinal": chunk.ordinal}
-
-
-def _chunk_id(collection: str, document_id: str, digest: str, occurrence: int) -> str:
-    return str(uuid5(_NAMESPACE, "\x00".join((collection, document_id, digest, str(occurrence)))))
 
 
 def _occurrences(hashes: Sequence[str]) -> list[int]:

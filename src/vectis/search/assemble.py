@@ -1,11 +1,14 @@
 """From the engine's points to hits: grouping by document, snippets. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from vectis.domain.documents import DOCUMENT_ID
-from vectis.domain.points import PointId, ScoredPoint
+from msgspec.structs import replace
+
+from vectis.domain.documents import DOCUMENT_ID, document_part
+from vectis.domain.points import PointId, Record, ScoredPoint
 from vectis.domain.queries import Selector
-from vectis.search.requests import Hit
+from vectis.search.requests import Hit, Reasons
+from vectis.search.scores import Ranked
 from vectis.search.snippet import TermOf, snippet
 
 
@@ -34,6 +37,39 @@ def grouped_hits(points: Sequence[ScoredPoint], *, offset: int, limit: int, with
         )
         for document, point in list(best.items())[offset : offset + limit]
     ]
+
+
+def document_of(point: ScoredPoint) -> PointId:
+    """What stands for the document of a point: its payload's word where that was read, else the beginning of its id."""
+    return document_part(point.id) if point.payload is None else point.payload.get(DOCUMENT_ID, point.id)
+
+
+def scored_hits(
+    window: Sequence[Ranked],
+    chunks: Sequence[Sequence[PointId]],
+    reasons: Sequence[Reasons | None],
+    records: Mapping[PointId, Record],
+    *,
+    grouped: bool,
+    with_payload: Selector,
+) -> list[Hit]:
+    """One hit per ranked document or chunk, by the record of its best chunk; without one, removed meanwhile, it is left out.
+
+    `chunks` are the points found of each, the best first.
+    """
+    hits: list[Hit] = []
+    for ranked, points, why in zip(window, chunks, reasons, strict=True):
+        record = records.get(points[0])
+        if record is None:
+            continue
+        hit = Hit(
+            record.id, ranked.score, None if with_payload is False else record.payload, record.vectors, reasons=why
+        )
+        if grouped:
+            document = (record.payload or {}).get(DOCUMENT_ID, record.id)
+            hit = replace(hit, id=document, point_id=record.id, chunks=len(points))
+        hits.append(hit)
+    return hits
 
 
 def with_snippet(hit: Hit, terms: frozenset[int], term_of: TermOf) -> str | None:

@@ -1,4 +1,7 @@
-"""From a request to the one question for the engine. Pure: no I/O, no clock."""
+"""From a request to the question for the engine. Pure: no I/O, no clock."""
+
+from collections.abc import Sequence
+from math import fsum
 
 import msgspec
 
@@ -6,11 +9,12 @@ from vectis.domain.collections import Collection
 from vectis.domain.documents import DOCUMENT_ID
 from vectis.domain.errors import EmptyQuery, InvalidInput, InvalidVector, LimitExceeded, Unsupported
 from vectis.domain.filters import check
-from vectis.domain.points import Dense, SparseVector
-from vectis.domain.profiles import DENSE, SPARSE, SearchSettings
-from vectis.domain.queries import HNSW_EF_MAX, EngineQuery, Nearest, Rrf, SearchParams, Selector
+from vectis.domain.points import Dense, ScoredPoint, SparseVector
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, Scores, SearchSettings
+from vectis.domain.queries import HNSW_EF_MAX, EngineQuery, Fusion, Nearest, Rrf, SearchParams, Selector
 from vectis.domain.schema import CollectionSchema, check_vectors
 from vectis.search.requests import Mode, TextSearch, VectorSearch
+from vectis.search.scores import Prefetched
 
 GROUP_OVERSAMPLING = 5
 """Chunks asked for per document wanted: pages of documentation rarely have more chunks among the best."""
@@ -18,8 +22,16 @@ GROUP_OVERSAMPLING = 5
 CANDIDATES_MAX = 2000
 PREFETCH_MAX = 10_000
 OVERSAMPLING_MAX = 16.0
+WEIGHT_MAX = 1000.0
 
-_VECTORS_OF: dict[Mode, tuple[str, ...]] = {"hybrid": (DENSE, SPARSE), "dense": (DENSE,), "sparse": (SPARSE,)}
+_VECTORS_OF: dict[Mode, tuple[str, ...]] = {
+    "default": (DENSE, SPARSE),
+    "hybrid": (DENSE, SPARSE),
+    "dense": (DENSE,),
+    "sparse": (SPARSE,),
+}
+
+_WHOLE_OF = {DENSE: DOCUMENT_DENSE, SPARSE: DOCUMENT_SPARSE}
 
 
 class SearchLimits(msgspec.Struct, frozen=True):
@@ -33,13 +45,29 @@ class SearchLimits(msgspec.Struct, frozen=True):
 
 
 class TextPlan(msgspec.Struct, frozen=True):
-    """What a text search needs: the query vectors by name, and how the engine shall use them."""
+    """What a text search needs: the query vectors by name, and how the engine shall use them.
+
+    `fusion` of Rrf or Dbsf is the engine's work on chunks, one of Scores is done here on documents.
+    """
 
     settings: SearchSettings
     using: tuple[str, ...]
+    fusion: Fusion | Scores
     limit: int
+    wanted: int
     candidates: int
     grouped: bool
+    whole: tuple[str, ...]
+
+
+class Prefetch(msgspec.Struct, frozen=True):
+    """One prefetch of a fusion of scores as a question of its own, with its weight and how many of its points are scored."""
+
+    name: str
+    query: EngineQuery
+    weight: float
+    depth: int
+    whole: bool
 
 
 def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits) -> TextPlan:
@@ -60,7 +88,10 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
             collection=collection.name,
         )
     settings = request.overrides.over(collection.profile.search)
-    _check_settings(settings)
+    fusion = settings.fusion
+    if request.mode == "hybrid":
+        fusion = request.overrides.fusion or Rrf()
+    _check_settings(settings, fusion)
     limit = settings.limit if request.limit is None else request.limit
     _check_window(limit, request.offset, limits)
     if request.filter is not None:
@@ -68,12 +99,16 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     using = _VECTORS_OF[request.mode]
     wanted = request.offset + limit
     candidates = min(wanted * GROUP_OVERSAMPLING, max(CANDIDATES_MAX, wanted)) if request.group else wanted
+    schema = collection.profile.schema
     return TextPlan(
         settings=settings,
         using=using,
+        fusion=fusion,
         limit=limit,
+        wanted=wanted,
         candidates=candidates,
         grouped=request.group,
+        whole=tuple(name for name in _WHOLE_OF.values() if name in schema.dense or name in schema.sparse),
     )
 
 
@@ -84,12 +119,50 @@ def engine_query(request: TextSearch, plan: TextPlan, vectors: dict[str, Dense |
         prefetches=prefetches,
         limit=plan.candidates if plan.grouped else plan.limit,
         offset=0 if plan.grouped else request.offset,
-        fusion=plan.settings.fusion if len(prefetches) > 1 else None,
+        fusion=plan.fusion if len(prefetches) > 1 and not isinstance(plan.fusion, Scores) else None,
         filter=request.filter,
         score_threshold=request.score_threshold,
-        with_payload=_with_document_id(request.with_payload) if plan.grouped else request.with_payload,
+        with_payload=with_document_id(request.with_payload) if plan.grouped else request.with_payload,
         with_vectors=request.with_vectors,
     )
+
+
+def score_prefetches(
+    request: TextSearch, plan: TextPlan, weights: Scores, vectors: dict[str, Dense | SparseVector]
+) -> list[Prefetch]:
+    """The questions of a fusion of scores, from the vectors that could be made; none where every weight is 0.
+
+    Where documents' ids say nothing of their chunks', in a collection without vectors of whole documents, the payload does.
+    """
+    settings = plan.settings
+    by_payload = plan.grouped and not plan.whole
+    chunk_depth = {DENSE: settings.prefetch_dense, SPARSE: settings.prefetch_sparse}
+    prefetches: list[Prefetch] = []
+    for name, vector in vectors.items():
+        params = default_params(settings) if name == DENSE else SearchParams()
+        asked = [(name, chunk_depth[name], plan.candidates)]
+        if (whole := _WHOLE_OF[name]) in plan.whole:
+            asked.append((whole, settings.prefetch_documents, plan.wanted))
+        for using, depth, least in asked:
+            limit = max(depth, least)
+            query = EngineQuery(
+                prefetches=(Nearest(vector=vector, using=using, limit=limit, params=params),),
+                limit=limit,
+                filter=request.filter,
+                with_payload=[DOCUMENT_ID] if by_payload else False,
+            )
+            if weight := getattr(weights, using):
+                prefetches.append(Prefetch(using, query, weight, depth, whole=using != name))
+    return prefetches
+
+
+def found(prefetches: Sequence[Prefetch], answers: Sequence[Sequence[ScoredPoint]]) -> list[Prefetched]:
+    """Prefetches with their answers, in order, each with its share of the weights."""
+    total = fsum(each.weight for each in prefetches)
+    return [
+        Prefetched(each.name, points, each.weight / total, each.depth, each.whole)
+        for each, points in zip(prefetches, answers, strict=True)
+    ]
 
 
 def prefetch_queries(query: EngineQuery) -> list[EngineQuery]:
@@ -157,16 +230,22 @@ def _check_window(limit: int, offset: int, limits: SearchLimits) -> None:
         raise InvalidInput("limit: must be 1 or more, and offset 0 or more", field="limit")
 
 
-def _check_settings(settings: SearchSettings) -> None:
+def _check_settings(settings: SearchSettings, fusion: Fusion | Scores) -> None:
     bounds: list[tuple[str, float, float, float]] = [
         ("prefetch_dense", settings.prefetch_dense, 1, PREFETCH_MAX),
         ("prefetch_sparse", settings.prefetch_sparse, 1, PREFETCH_MAX),
+        ("prefetch_documents", settings.prefetch_documents, 1, PREFETCH_MAX),
         ("hnsw_ef", settings.hnsw_ef, 1, HNSW_EF_MAX),
         ("oversampling", settings.oversampling, 1, OVERSAMPLING_MAX),
     ]
-    if isinstance(settings.fusion, Rrf):
-        bounds.append(("fusion.k", settings.fusion.k, 1, 10_000))
-        weights, prefetches = settings.fusion.weights, len(_VECTORS_OF["hybrid"])
+    if isinstance(fusion, Scores):
+        weights_of = msgspec.structs.asdict(fusion)
+        bounds += [(f"fusion.{name}", weight, 0, WEIGHT_MAX) for name, weight in weights_of.items()]
+        if not any(weights_of.values()):
+            raise InvalidInput("settings.fusion: give a weight above 0", field="settings.fusion")
+    if isinstance(fusion, Rrf):
+        bounds.append(("fusion.k", fusion.k, 1, 10_000))
+        weights, prefetches = fusion.weights, len(_VECTORS_OF["hybrid"])
         if weights is not None and (len(weights) != prefetches or min(weights) <= 0):
             raise InvalidInput(
                 f"settings.fusion.weights: give {prefetches} numbers above 0, dense first, then sparse",
@@ -190,7 +269,8 @@ def _only_vector(schema: CollectionSchema, *, sparse: bool) -> str:
     )
 
 
-def _with_document_id(selector: Selector) -> Selector:
+def with_document_id(selector: Selector) -> Selector:
+    """`selector` and the document's id, which a grouped result is named by."""
     if selector is True or (isinstance(selector, list) and DOCUMENT_ID in selector):
         return selector
     return [DOCUMENT_ID, *(selector if isinstance(selector, list) else ())]

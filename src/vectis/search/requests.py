@@ -6,11 +6,13 @@ import msgspec
 
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
-from vectis.domain.profiles import SearchSettings
+from vectis.domain.profiles import Scores, SearchSettings
 from vectis.domain.queries import Fusion, SearchParams, Selector
 from vectis.domain.shapes import Shape
 
-Mode = Literal["hybrid", "dense", "sparse"]
+Mode = Literal["default", "hybrid", "dense", "sparse"]
+"""What ranks: `default` as the collection's profile says; `hybrid` chunks by both kinds of vector, fused by ranks (RRF, k 60)
+unless the settings say otherwise; `dense` or `sparse` chunks by one."""
 
 
 class Overrides(Shape, frozen=True, omit_defaults=True):
@@ -18,10 +20,11 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
 
     prefetch_dense: int | None = None
     prefetch_sparse: int | None = None
+    prefetch_documents: int | None = None
     hnsw_ef: int | None = None
     rescore: bool | None = None
     oversampling: float | None = None
-    fusion: Fusion | None = None
+    fusion: Fusion | Scores | None = None
 
     def over(self, settings: SearchSettings) -> SearchSettings:
         """`settings` with the given ones replaced."""
@@ -35,7 +38,7 @@ class TextSearch(msgspec.Struct, frozen=True):
     """A question in words. `group` joins the chunks of a document into one result; `key` is the routing key."""
 
     query: str
-    mode: Mode = "hybrid"
+    mode: Mode = "default"
     limit: int | None = None
     offset: int = 0
     filter: Filter | None = None
@@ -64,14 +67,14 @@ class VectorSearch(msgspec.Struct, frozen=True):
 
 
 class Place(msgspec.Struct, frozen=True):
-    """Where a point stood in one prefetch; ranks count from 1."""
+    """Where a point stood in one prefetch, or its document where documents are ranked; ranks count from 1."""
 
     rank: int
     score: float
 
 
 class Reasons(msgspec.Struct, frozen=True):
-    """How a hit got its score. `contributions` add up to the score under RRF and are empty where no fusion took place."""
+    """How a hit got its score. `contributions` add up to the score and are empty where no fusion took place."""
 
     places: dict[str, Place]
     fusion: str

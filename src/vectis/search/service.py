@@ -1,4 +1,4 @@
-"""The use cases of search. One engine call per question; one measurement per question, whatever its outcome."""
+"""The use cases of search. One question to the engine, one reading of what is shown; one measurement, whatever the outcome."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,19 +9,20 @@ from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
 from vectis.domain.errors import DeadlineExceeded, EmbedderUnavailable, InvalidInput, LimitExceeded, VectisError
 from vectis.domain.measurements import Measurement
-from vectis.domain.points import Dense, ScoredPoint, SparseVector
+from vectis.domain.points import Dense, SparseVector
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory, Resolved
 from vectis.domain.ports.embedder import SparseEncoder
 from vectis.domain.ports.engine import PointReader
 from vectis.domain.ports.measurements import MeasurementLog
-from vectis.domain.profiles import DENSE, SPARSE
+from vectis.domain.profiles import DENSE, SPARSE, Scores
 from vectis.domain.queries import EngineQuery
 from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.requests import Answer, Hit, TextSearch, VectorSearch
+from vectis.search.scores import ScoreFusion
 
 
 class SearchService:
@@ -84,28 +85,82 @@ class SearchService:
 
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)
-        started = self._clock.monotonic()
+        laps = _Laps(self._clock)
         words = self._sparse.encode_query(request.query)
         vectors, degraded = await self._query_vectors(request, text_plan, to.collection, words)
-        embed_ms = self._since(started)
+        laps.end("embed")
         if not vectors:  # only stop words were left
-            return _answer(to, [], degraded, {"embed": embed_ms})
-        query = plan.engine_query(request, text_plan, vectors)
-        started = self._clock.monotonic()
-        points, explainer = await self._ask(to.collection.name, query, explain=request.explain)
-        engine_ms = self._since(started)
-        started = self._clock.monotonic()
+            return _answer(to, [], degraded, laps.stages_ms)
+        if isinstance(text_plan.fusion, Scores) and len(text_plan.using) > 1:
+            prefetches = plan.score_prefetches(request, text_plan, text_plan.fusion, vectors)
+            hits = await self._fused_by_scores(to.collection.name, request, text_plan, prefetches, laps)
+        else:
+            query = plan.engine_query(request, text_plan, vectors)
+            hits = await self._fused_by_engine(to.collection.name, request, text_plan, query, laps)
+        terms = frozenset(words.indices)
+        hits = [
+            msgspec.structs.replace(hit, snippet=assemble.with_snippet(hit, terms, self._sparse.term)) for hit in hits
+        ]
+        laps.end("assemble")
+        keys = await self._indexes.keys(to.collection.name, request.filter)
+        return _answer(to, hits, degraded, laps.stages_ms, keys)
+
+    async def _fused_by_scores(
+        self,
+        name: str,
+        request: TextSearch,
+        text_plan: plan.TextPlan,
+        prefetches: Sequence[plan.Prefetch],
+        laps: "_Laps",
+    ) -> list[Hit]:
+        """Ask every prefetch in one call, fuse, then read the few points that are shown."""
+        if not prefetches:  # those with a weight could not be asked
+            return []
+        answers = await self._reader.query_batch(name, [each.query for each in prefetches])
+        laps.end("engine")
+        fusion = ScoreFusion(plan.found(prefetches, answers), assemble.document_of, group=request.group)
+        ranked = [
+            each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
+        ]
+        window = ranked[request.offset : request.offset + text_plan.limit]
+        chunks = [fusion.chunks(each.subject) for each in window]
+        laps.end("assemble")
+        if not window:
+            return []
+        selector = plan.with_document_id(request.with_payload) if request.group else request.with_payload
+        records = await self._reader.retrieve(
+            name, [points[0] for points in chunks], with_payload=selector, with_vectors=request.with_vectors
+        )
+        laps.end("engine")
+        reasons = [fusion.reasons(each.subject) if request.explain else None for each in window]
+        return assemble.scored_hits(
+            window, chunks, reasons, {record.id: record for record in records},
+            grouped=request.group, with_payload=request.with_payload,
+        )  # fmt: skip
+
+    async def _fused_by_engine(
+        self, name: str, request: TextSearch, text_plan: plan.TextPlan, query: EngineQuery, laps: "_Laps"
+    ) -> list[Hit]:
+        """Let the engine fuse chunks, with every prefetch by itself beside it when an explanation is wanted."""
+        explainer = None
+        if request.explain:
+            points, *lists = await self._reader.query_batch(name, [query, *plan.prefetch_queries(query)])
+            explainer = Explainer(query, lists)
+        else:
+            points = await self._reader.query(name, query)
+        laps.end("engine")
         if text_plan.grouped:
             hits = assemble.grouped_hits(
                 points, offset=request.offset, limit=text_plan.limit, with_payload=request.with_payload
             )
         else:
             hits = assemble.plain_hits(points)
-        terms = frozenset(words.indices)
-        finished = [self._finish(hit, terms, explainer) for hit in hits]
-        stages = {"embed": embed_ms, "engine": engine_ms, "assemble": self._since(started)}
-        keys = await self._indexes.keys(to.collection.name, request.filter)
-        return _answer(to, finished, degraded, stages, keys)
+        if explainer is None:
+            return hits
+        return [
+            msgspec.structs.replace(hit, reasons=explainer.reasons(hit.id if hit.point_id is None else hit.point_id))
+            for hit in hits
+        ]
 
     async def _query_vectors(
         self, request: TextSearch, text_plan: plan.TextPlan, collection: Collection, words: SparseVector
@@ -135,19 +190,6 @@ class SearchService:
             )
         return await self._embeddings.vector(query)
 
-    async def _ask(self, name: str, query: EngineQuery, *, explain: bool) -> tuple[list[ScoredPoint], Explainer | None]:
-        if not explain:
-            return await self._reader.query(name, query), None
-        points, *lists = await self._reader.query_batch(name, [query, *plan.prefetch_queries(query)])
-        return points, Explainer(query, lists)
-
-    def _finish(self, hit: Hit, terms: frozenset[int], explainer: Explainer | None) -> Hit:
-        return msgspec.structs.replace(
-            hit,
-            snippet=assemble.with_snippet(hit, terms, self._sparse.term),
-            reasons=explainer.reasons(hit.id if hit.point_id is None else hit.point_id) if explainer else None,
-        )
-
     async def _measured(
         self, by: CollectionPass, key: str, mode: str, ask: Callable[[Resolved], Awaitable[Answer]]
     ) -> Answer:
@@ -175,6 +217,21 @@ class SearchService:
 
     def _since(self, started: float) -> float:
         return round((self._clock.monotonic() - started) * 1000, 3)
+
+
+class _Laps:
+    """The milliseconds of each stage since the one before ended; a stage that comes twice is added up."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._started = clock.monotonic()
+        self.stages_ms: dict[str, float] = {}
+
+    def end(self, stage: str) -> None:
+        """The stage that ran is `stage`."""
+        now = self._clock.monotonic()
+        self.stages_ms[stage] = round(self.stages_ms.get(stage, 0.0) + (now - self._started) * 1000, 3)
+        self._started = now
 
 
 def _measurement(

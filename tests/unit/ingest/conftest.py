@@ -22,7 +22,15 @@ from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.points import Dense
 from vectis.domain.ports.embeddings import EmbeddingCache
-from vectis.domain.profiles import DENSE, SPARSE, Chunking, CollectionProfile, EmbeddingProfile
+from vectis.domain.profiles import (
+    DENSE,
+    DOCUMENT_DENSE,
+    DOCUMENT_SPARSE,
+    SPARSE,
+    Chunking,
+    CollectionProfile,
+    EmbeddingProfile,
+)
 from vectis.domain.schema import CollectionSchema, DenseParams, PayloadIndexKind, SparseParams
 from vectis.ingest.batches import Memory
 from vectis.ingest.indexer import Indexer
@@ -120,11 +128,16 @@ class World:
         self.handlers = {"ingest": ingest_handler(self.indexer, queue, clock), "refit": refit_handler(self.indexer)}
 
     async def create(
-        self, name: str = "docs", *, embedding: EmbeddingProfile | None = PROFILE, target: int = 20
+        self,
+        name: str = "docs",
+        *,
+        embedding: EmbeddingProfile | None = PROFILE,
+        target: int = 20,
+        whole: bool = True,
     ) -> None:
         schema = CollectionSchema(
-            dense={DENSE: DenseParams(size=8)},
-            sparse={SPARSE: SparseParams()},
+            dense={DENSE: DenseParams(size=8), **({DOCUMENT_DENSE: DenseParams(size=8)} if whole else {})},
+            sparse={SPARSE: SparseParams(), **({DOCUMENT_SPARSE: SparseParams()} if whole else {})},
             quantization=None,
             payload_indexes={"document_id": PayloadIndexKind.KEYWORD},
         )

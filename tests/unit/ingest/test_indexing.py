@@ -11,7 +11,7 @@ from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.domain.documents import Document
 from vectis.domain.errors import Conflict, EngineUnavailable
 from vectis.domain.jobs import Job, JobState
-from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
 from vectis.ingest.lengths import has_drifted
 
 
@@ -63,7 +63,7 @@ async def test_only_changed_paragraphs_are_embedded_and_vanished_ones_removed(wo
     world.embedder.embedded.clear()
     counts = await world.ingest(SECOND)
     assert (counts["embedded"], counts["reused"], counts["removed"]) == (2, 1, 2)
-    assert world.embedder.embedded == ["Guide. " + words("delta"), "Guide. " + words("epsilon")]
+    assert sorted(world.embedder.embedded) == ["Guide. " + words("delta"), "Guide. " + words("epsilon")]
     assert await world.texts() == {words("delta"), words("beta"), words("epsilon")}
     (kept,) = before.keys() & (await world.points()).keys()
     assert before[kept][0]["text"] == words("beta")
@@ -112,12 +112,56 @@ async def test_without_embedder_chunks_are_sparse_and_completed_later(world: Any
     setattr(world.embedder, state, True)
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (3, 0)
-    assert all(set(vectors) == {SPARSE} for _, vectors in (await world.points()).values())
+    assert all(set(vectors) <= {SPARSE, DOCUMENT_SPARSE} for _, vectors in (await world.points()).values())
     setattr(world.embedder, state, False)
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (0, 3)
-    assert all(set(vectors) == {SPARSE, DENSE} for _, vectors in (await world.points()).values())
+    assert all(set(vectors) >= {SPARSE, DENSE} for _, vectors in (await world.points()).values())
+    assert list(await evidence(world)) == [words("alpha")]
     assert (await world.service.accept(writes("docs"), [FIRST])).unchanged == 1
+
+
+async def evidence(world: Any) -> dict[str, dict[str, Any]]:
+    """The vectors of whole documents, by the text of the chunk that carries them."""
+    return {
+        payload["text"]: {name: vectors[name] for name in (DOCUMENT_DENSE, DOCUMENT_SPARSE)}
+        for payload, vectors in (await world.points()).values()
+        if DOCUMENT_DENSE in vectors
+    }
+
+
+async def test_the_first_chunk_carries_what_is_known_of_the_whole_document(world: Any, monkeypatch: Any) -> None:
+    monkeypatch.setattr("vectis.ingest.indexer.CHUNKS_PER_WRITE", 2)
+    await world.ingest(FIRST, guide(words("other"), id="other"))
+    carried = await evidence(world)
+    assert set(carried) == {words("alpha"), words("other")}
+    dense = [
+        vectors[DENSE] for payload, vectors in (await world.points()).values() if payload["document_id"] == "guide"
+    ]
+    mean = [sum(values) for values in zip(*dense, strict=True)]
+    length = sum(value * value for value in mean) ** 0.5
+    assert list(carried[words("alpha")][DOCUMENT_DENSE]) == pytest.approx([value / length for value in mean], rel=1e-5)
+    assert len(carried[words("alpha")][DOCUMENT_SPARSE].indices) == 46
+    fit = (await world.store.collection("docs")).bm25.documents
+    assert (fit.avg_len, fit.tokens, fit.documents) == (32.0, 64, 2)
+
+
+async def test_evidence_of_the_whole_follows_every_change(world: Any) -> None:
+    await world.ingest(FIRST)
+    before = await evidence(world)
+    await world.ingest(guide(words("alpha"), words("beta"), words("delta")))
+    after = await evidence(world)
+    assert set(before) == set(after) == {words("alpha")}
+    assert before[words("alpha")] != after[words("alpha")]
+    await world.ingest(SECOND)
+    assert set(await evidence(world)) == {words("delta")}
+
+
+async def test_a_collection_from_before_holds_chunks_alone(new_world: Callable[..., Awaitable[Any]]) -> None:
+    world = await new_world(whole=False)
+    await world.ingest(FIRST)
+    assert all(set(vectors) == {SPARSE, DENSE} for _, vectors in (await world.points()).values())
+    assert (await world.store.collection("docs")).bm25.documents is None
 
 
 async def test_another_embedding_profile_is_refused(new_world: Callable[..., Awaitable[Any]]) -> None:
@@ -152,6 +196,7 @@ async def test_average_length_is_fitted_and_refitted_on_drift(world: Any) -> Non
     await world.run(job)
     fit = (await world.store.collection("docs")).bm25
     assert (fit.avg_len, fit.tokens, fit.chunks) == (5.5, 66, 12)
+    assert (fit.documents.avg_len, fit.documents.tokens, fit.documents.documents) == (6.6, 66, 10)
     assert not has_drifted(fit)
     assert len(world.embedder.embedded) == embedded
 

@@ -18,9 +18,17 @@ from vectis.domain.errors import (
 )
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import SparseVector, dense
-from vectis.domain.profiles import DENSE, SPARSE, EmbeddingProfile
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile, Scores
 from vectis.domain.queries import Dbsf, Rrf, SearchParams
-from vectis.search.plan import SearchLimits, engine_query, plan_text, prefetch_queries, vector_query
+from vectis.search.plan import (
+    SearchLimits,
+    engine_query,
+    found,
+    plan_text,
+    prefetch_queries,
+    score_prefetches,
+    vector_query,
+)
 from vectis.search.requests import Overrides, TextSearch, VectorSearch
 
 LIMITS = SearchLimits()
@@ -34,13 +42,13 @@ def text(**given: object) -> TextSearch:
 
 
 def test_hybrid_asks_both_prefetches_with_the_defaults_for_documentation() -> None:
-    request = text(group=False)
+    request = text(group=False, mode="hybrid")
     query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
     by_name = {nearest.using: nearest for nearest in query.prefetches}
-    assert by_name[DENSE].limit == 100
+    assert by_name[DENSE].limit == 300
     assert by_name[DENSE].params == SearchParams(hnsw_ef=128, rescore=True, oversampling=2.0, adaptive=True)
-    assert by_name[SPARSE].limit == 50
-    assert isinstance(query.fusion, Dbsf)
+    assert by_name[SPARSE].limit == 300
+    assert query.fusion == Rrf(k=60)
     assert query.limit == 10
 
 
@@ -79,7 +87,32 @@ def test_overrides_replace_only_what_they_name() -> None:
     request = text(overrides=Overrides(fusion=Rrf(k=10), prefetch_sparse=70), group=False)
     query = engine_query(request, plan_text(request, DOCS, LIMITS), VECTORS)
     assert query.fusion == Rrf(k=10)
-    assert [n.limit for n in query.prefetches] == [100, 70]
+    assert [n.limit for n in query.prefetches] == [300, 70]
+
+
+def test_the_default_asks_for_chunks_and_for_whole_documents() -> None:
+    request = text(limit=20, offset=330)
+    plan = plan_text(request, DOCS, LIMITS)
+    asked = {each.name: each for each in score_prefetches(request, plan, Scores(sparse=2), VECTORS)}
+    assert {name: (each.whole, each.depth, each.query.limit, each.weight) for name, each in asked.items()} == {
+        DENSE: (False, 300, 1750, 1.0),
+        DOCUMENT_DENSE: (True, 300, 350, 1.0),
+        SPARSE: (False, 300, 1750, 2.0),
+        DOCUMENT_SPARSE: (True, 300, 350, 1.0),
+    }
+    assert all(each.query.with_payload is False for each in asked.values())
+    assert sum(each.share for each in found(list(asked.values()), [[]] * 4)) == pytest.approx(1)
+
+
+def test_a_weight_of_nothing_asks_nothing() -> None:
+    plan = plan_text(text(), DOCS, LIMITS)
+    weights = Scores(dense=0, document_dense=0)
+    assert [each.name for each in score_prefetches(text(), plan, weights, VECTORS)] == [SPARSE, DOCUMENT_SPARSE]
+
+
+def test_plain_hybrid_takes_another_fusion_when_told() -> None:
+    request = text(mode="hybrid", overrides=Overrides(fusion=Dbsf()))
+    assert plan_text(request, DOCS, LIMITS).fusion == Dbsf()
 
 
 def test_each_prefetch_can_be_asked_alone() -> None:
@@ -127,6 +160,9 @@ def test_a_vector_search_takes_the_usual_vector_and_says_both_dimensions() -> No
         Overrides(fusion=Rrf(weights=[1.0])),
         Overrides(fusion=Rrf(weights=[1.0, 0.0])),
         Overrides(prefetch_dense=0),
+        Overrides(prefetch_documents=0),
+        Overrides(fusion=Scores(dense=-1)),
+        Overrides(fusion=Scores(dense=0, sparse=0, document_dense=0, document_sparse=0)),
         Overrides(hnsw_ef=5000),
         Overrides(oversampling=0.5),
     ],

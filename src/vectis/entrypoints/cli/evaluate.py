@@ -17,10 +17,10 @@ from vectis.entrypoints.cli.progress import progress_bar
 from vectis.entrypoints.cli.synchronize import ensure_collection, synchronize
 from vectis.entrypoints.cli.trial import Trial, place_for, read_trial, settled
 from vectis.evaluation.dataset import Dataset, read_dataset
-from vectis.evaluation.measures import MEASURES, compare, means, per_query
+from vectis.evaluation.measures import MEASURES, Comparison, compare, means, per_query
 
 app = typer.Typer(add_completion=False)
-MODES = ("sparse", "dense", "hybrid")
+MODES = ("sparse", "dense", "hybrid", "default")
 
 
 class Judged(msgspec.Struct):
@@ -43,7 +43,9 @@ def evaluate(
             metavar="DIR", exists=True, file_okay=False, help="Holds corpus.jsonl, queries.jsonl, qrels.tsv."
         ),
     ],
-    mode: Annotated[str, typer.Option(help="What ranks; several separated by commas.")] = ",".join(MODES),
+    mode: Annotated[
+        str, typer.Option(help="Search modes, separated by commas; hybrid is plain RRF (k 60).")
+    ] = ",".join(MODES),
     config: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="TOML or JSON with [settings] and [chunking].")
     ] = None,
@@ -69,10 +71,15 @@ def evaluate(
             notes.print(f"{each} was answered without {', '.join(ranking.degraded)}", style="yellow")
     if as_json:
         beside = {"documents": judged.documents, "chunks": judged.chunks, "seconds": judged.seconds}
-        print_json({"dataset": dataset.name, "modes": lines, **beside})
+        differences = {
+            name: {"ndcg@10": round(found.difference, 4), "interval": [round(found.low, 4), round(found.high, 4)]}
+            for name, found in _differences(values).items()
+        }
+        print_json({"dataset": dataset.name, "modes": lines, "differences": differences, **beside})
     else:
         _show(dataset, judged, lines)
-        _show_differences(values)
+        for name, found in _differences(values).items():
+            typer.echo(f"{name}: nDCG@10 {found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
 
 
 async def _judge(
@@ -127,9 +134,7 @@ def _show(dataset: Dataset, judged: Judged, lines: dict[str, dict[str, Any]]) ->
     )
 
 
-def _show_differences(values: dict[str, dict[str, dict[str, float]]]) -> None:
-    """The last mode against each other one, query by query."""
+def _differences(values: dict[str, dict[str, dict[str, float]]]) -> dict[str, Comparison]:
+    """nDCG@10 of the last mode against each other one, query by query."""
     *others, last = values
-    for other in others:
-        found = compare(values[other]["ndcg@10"], values[last]["ndcg@10"])
-        typer.echo(f"{last} - {other}: nDCG@10 {found.difference:+.3f} [{found.low:+.3f}, {found.high:+.3f}]")
+    return {f"{last} - {other}": compare(values[other]["ndcg@10"], values[last]["ndcg@10"]) for other in others}

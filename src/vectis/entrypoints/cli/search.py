@@ -18,8 +18,9 @@ app = typer.Typer(add_completion=False)
 
 
 class ModeChoice(StrEnum):
-    """What ranks: both kinds of vector, or one."""
+    """What ranks: as the collection's profile says, plain fusion of both kinds of vector, or one kind."""
 
+    DEFAULT = "default"
     HYBRID = "hybrid"
     DENSE = "dense"
     SPARSE = "sparse"
@@ -32,7 +33,7 @@ def search(
     query: Annotated[str, typer.Argument(help="The question.")],
     collection: InCollection = "docs",
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many results.")] = 10,
-    mode: Annotated[ModeChoice, typer.Option(help="What ranks.")] = ModeChoice.HYBRID,
+    mode: Annotated[ModeChoice, typer.Option(help="What ranks.")] = ModeChoice.DEFAULT,
     filters: Annotated[
         list[str] | None, typer.Option("--filter", "-f", help="JSON filter or key=value; several must all hold.")
     ] = None,

@@ -21,7 +21,7 @@ from vectis.entrypoints.cli.output import notes
 
 JOBS_LOOKED_AT_MAX = 1000
 JOB_PATIENCE_S = 3600.0
-UNCACHED = {"VECTIS_EMBEDDER__CACHE_BYTES": "0"}
+UNCACHED = {"VECTIS_CACHE__ENABLED": "false"}
 """A query asked in one mode must not be quicker in the next because its vector is known."""
 
 

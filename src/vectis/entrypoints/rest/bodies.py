@@ -21,7 +21,7 @@ from vectis.domain.schema import (
     SparseParams,
 )
 from vectis.domain.shapes import Shape
-from vectis.search.requests import Overrides
+from vectis.search.requests import Mode, Overrides
 
 Floats = list[float] | bytes
 """A dense vector: numbers, or raw little-endian float32 (binary in MessagePack, base64 in JSON)."""
@@ -129,7 +129,7 @@ class SearchBody(Shape, frozen=True):
     query: str
     limit: Limit | None = None
     offset: Offset = 0
-    mode: Literal["hybrid", "dense", "sparse"] = "hybrid"
+    mode: Mode = "default"
     filter: Filter | None = None
     score_threshold: float | None = None
     group: bool = True

@@ -15,7 +15,7 @@ log = structlog.stdlib.get_logger("vectis.search")
 
 
 async def text(call: Call) -> answers.SearchAnswer:
-    """Search documents by words: hybrid, dense or sparse."""
+    """Search documents by words: as the collection's profile ranks, by plain hybrid fusion, or by one kind of vector."""
     body = call.body
     answer = await call.services.search.search_text(
         call.may(body.collection),

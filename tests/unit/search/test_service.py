@@ -1,0 +1,219 @@
+"""Questions in words over the memory engine: how documents are ranked, whatever their collection holds of them."""
+
+from array import array
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import NAMESPACE_URL, uuid5
+
+import pytest
+from msgspec.structs import replace
+from passes import reads
+
+from vectis.adapters.absent.embeddings import NoEmbeddings
+from vectis.adapters.edge.bm25 import EdgeBm25
+from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.engine import MemoryEngine
+from vectis.catalog.profiles import document_profile
+from vectis.domain.collections import Collection
+from vectis.domain.documents import chunk_id
+from vectis.domain.errors import EmbedderUnavailable
+from vectis.domain.filters import Condition, Filter, Match
+from vectis.domain.measurements import Measurement
+from vectis.domain.points import Dense, Point, Vectors
+from vectis.domain.ports.directory import Resolved
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile, Scores
+from vectis.domain.queries import Rrf
+from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.filter_indexes import FilterIndexes
+from vectis.search.plan import SearchLimits
+from vectis.search.requests import Hit, Overrides, TextSearch
+from vectis.search.service import SearchService
+
+PROFILE = EmbeddingProfile("colours", "1", 2, 64)
+WARM: Dense = array("f", [1.0, 0.0])
+COLD: Dense = array("f", [0.0, 1.0])
+BM25 = EdgeBm25()
+
+PAGES = {
+    "fire": ["flames are warm and bright", "embers glow for long", "ashes are grey"],
+    "ice": ["ice is cold", "a glacier flows"],
+    "lamp": ["a lamp is bright", "flames are not needed", "a bulb glows", "a switch clicks"],
+}
+"""Documents and their chunks; "fire" is warm, "ice" is cold, "lamp" neither."""
+
+
+class ColourEmbedder:
+    """Knows warm from cold; `away`: no answers."""
+
+    profile = PROFILE
+    away = False
+
+    async def embed_query(self, text: str) -> Dense:
+        if self.away:
+            raise EmbedderUnavailable("the embedder is away")
+        return COLD if "cold" in text else WARM
+
+    async def embed_documents(self, texts: Sequence[str]) -> list[Dense]:
+        return [await self.embed_query(text) for text in texts]
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    async def close(self) -> None:
+        return None
+
+
+class Asked:
+    """The memory engine, noting what it is asked."""
+
+    def __init__(self) -> None:
+        self.engine = MemoryEngine()
+        self.calls: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        self.calls.append(name)
+        return getattr(self.engine, name)
+
+
+class Library:
+    """A collection of PAGES and the service that searches it. Without `whole` it is as collections were before documents
+    had evidence of their own: no vectors for them, and ids that say nothing."""
+
+    def __init__(self, *, whole: bool) -> None:
+        self.whole = whole
+        self.clock = ManualClock()
+        self.reader = Asked()
+        self.embedder = ColourEmbedder()
+        self.measured: list[Measurement] = []
+        self.service = SearchService(
+            directory=self,
+            reader=self.reader,
+            embeddings=QueryEmbeddings(self.embedder, NoEmbeddings()),
+            sparse=BM25,
+            log=self,
+            clock=self.clock,
+            limits=SearchLimits(),
+            indexes=FilterIndexes(self.reader.engine, self.clock),
+        )
+
+    async def resolve(self, name: str, key: str = "") -> Resolved:
+        return Resolved(self.collection, "stable")
+
+    def forget(self) -> None:
+        return None
+
+    def append(self, measurement: Measurement) -> None:
+        self.measured.append(measurement)
+
+    async def fill(self) -> None:
+        profile = document_profile(PROFILE)
+        schema = replace(profile.schema, quantization=None)
+        if not self.whole:
+            schema = replace(schema, dense={DENSE: schema.dense[DENSE]}, sparse={SPARSE: schema.sparse[SPARSE]})
+        profile = replace(profile, schema=schema)
+        self.collection = Collection("docs", profile, self.clock.now())
+        await self.reader.engine.create("docs", profile.schema)
+        await self.reader.engine.upsert("docs", list(self._points()))
+
+    async def ask(self, query: str, **given: Any) -> list[Hit]:
+        self.reader.calls.clear()
+        return (await self.service.search_text(reads("docs"), TextSearch(query=query, **given))).hits
+
+    def _points(self) -> Iterator[Point]:
+        for document, texts in PAGES.items():
+            dense = array("f", {"fire": [0.9, 0.3], "lamp": [0.6, 0.6], "ice": [0.1, 0.9]}[document])
+            for ordinal, text in enumerate(texts):
+                vectors: Vectors = {DENSE: dense, SPARSE: BM25.encode_document(text, 4.0)}
+                if self.whole and not ordinal:
+                    vectors |= {DOCUMENT_DENSE: dense, DOCUMENT_SPARSE: BM25.encode_document(" ".join(texts), 12.0)}
+                payload = {"document_id": document, "text": text, "ordinal": ordinal, "kind": document[0]}
+                id = chunk_id("docs", document, text, 0) if self.whole else str(uuid5(NAMESPACE_URL, text))
+                yield Point(id, vectors, payload)
+
+
+@pytest.fixture(params=[True, False], ids=["whole", "chunks-only"])
+async def library(request: pytest.FixtureRequest) -> Library:
+    library = Library(whole=request.param)
+    await library.fill()
+    return library
+
+
+async def test_documents_are_ranked_each_once_by_one_question_and_one_reading(library: Library) -> None:
+    hits = await library.ask("warm bright flames", explain=True)
+    assert [hit.id for hit in hits] == ["fire", "lamp", "ice"]
+    assert len({hit.id for hit in hits}) == len(hits) == 3
+    assert library.reader.calls == ["query_batch", "retrieve"]
+    assert (hits[0].chunks, hits[0].payload["text"]) == (3, PAGES["fire"][0])
+    wanted = {DENSE, SPARSE, DOCUMENT_DENSE, DOCUMENT_SPARSE} if library.whole else {DENSE, SPARSE}
+    for hit in hits:
+        assert set(hit.reasons.contributions) == set(hit.reasons.places) <= wanted
+        assert sum(hit.reasons.contributions.values()) == pytest.approx(hit.score)
+    assert set(hits[0].reasons.places) == wanted
+    assert hits[0].snippet == "<mark>flames</mark> are <mark>warm</mark> and <mark>bright</mark>"
+
+
+async def test_evidence_of_the_whole_finds_what_no_chunk_says_alone(library: Library) -> None:
+    """The words stand in different chunks of one document."""
+    first, second = (await library.ask("switch lamp flames needed", overrides=Overrides(fusion=Scores(dense=0))))[:2]
+    assert first.id == "lamp"
+    assert first.score > second.score
+
+
+async def test_windows_of_one_ranking_fit_together(library: Library) -> None:
+    everything = [(hit.id, hit.score) for hit in await library.ask("warm bright flames")]
+    parts = [await library.ask("warm bright flames", offset=offset, limit=1) for offset in range(4)]
+    assert [(hit.id, hit.score) for part in parts for hit in part] == everything
+    assert await library.ask("warm bright flames", offset=3) == []
+    threshold = everything[1][1]
+    assert len(await library.ask("warm bright flames", score_threshold=threshold)) == 2
+
+
+async def test_chunks_can_be_ranked_instead(library: Library) -> None:
+    hits = await library.ask("warm bright flames", group=False, explain=True)
+    assert len({hit.id for hit in hits}) == len(hits) == 9
+    assert hits[0].payload["text"] == PAGES["fire"][0]
+    assert all(sum(hit.reasons.contributions.values()) == pytest.approx(hit.score) for hit in hits)
+
+
+async def test_a_filter_holds_for_every_prefetch(library: Library) -> None:
+    lamps = Filter(must=[Condition(key="kind", match=Match(value="l"))])
+    assert [hit.id for hit in await library.ask("warm flames", filter=lamps)] == ["lamp"]
+    late = Filter(must=[Condition(key="ordinal", match=Match(value=1))])
+    assert {hit.payload["ordinal"] for hit in await library.ask("warm flames", filter=late)} == {1}
+
+
+async def test_payload_and_vectors_come_as_asked_for(library: Library) -> None:
+    (hit,) = await library.ask("a cold glacier of ice", limit=1, with_payload=False, with_vectors=[SPARSE])
+    assert (hit.id, hit.payload, list(hit.vectors)) == ("ice", None, [SPARSE])
+    (hit,) = await library.ask("a cold glacier of ice", limit=1, with_payload=["kind"])
+    assert hit.payload == {"document_id": "ice", "kind": "i"}
+
+
+async def test_without_the_embedder_words_alone_rank(library: Library) -> None:
+    library.embedder.away = True
+    answer = await library.service.search_text(reads("docs"), TextSearch(query="glacier", explain=True))
+    assert (answer.hits[0].id, answer.degraded) == ("ice", (DENSE,))
+    assert set(answer.hits[0].reasons.places) <= {SPARSE, DOCUMENT_SPARSE}
+    only_dense = Overrides(fusion=Scores(sparse=0, document_sparse=0))
+    assert await library.ask("glacier", overrides=only_dense) == []
+
+
+async def test_a_point_removed_meanwhile_is_left_out(library: Library) -> None:
+    query_batch = library.reader.engine.query_batch
+
+    async def query_then_remove(*args: Any) -> Any:
+        answers = await query_batch(*args)
+        gone = Filter(must=[Condition(key="document_id", match=Match(value="fire"))])
+        await library.reader.engine.delete_matching("docs", gone)
+        return answers
+
+    library.reader.engine.query_batch = query_then_remove
+    assert [hit.id for hit in await library.ask("warm bright flames")] == ["lamp", "ice"]
+
+
+async def test_plain_hybrid_is_the_default_fused_by_ranks(library: Library) -> None:
+    hybrid = await library.ask("warm bright flames", mode="hybrid", explain=True)
+    assert hybrid == await library.ask("warm bright flames", explain=True, overrides=Overrides(fusion=Rrf(k=60)))
+    assert library.reader.calls == ["query_batch"]
+    assert sum(hybrid[0].reasons.contributions.values()) == pytest.approx(hybrid[0].score)
+    assert [measured.mode for measured in library.measured] == ["hybrid", "default"]
