@@ -21,6 +21,7 @@ from benchmarks.canaries import Canary, Effect, joined
 from benchmarks.machine import environment
 from vectis.domain.evidence import Evidence
 from vectis.domain.judgements import Analysis, Metric, MetricName
+from vectis.domain.rollouts import ChangeKind
 from vectis.rollouts.judging.betting import best
 from vectis.rollouts.judging.defaults import default_analysis
 from vectis.rollouts.judging.games import Game, query_games, traffic_games
@@ -62,7 +63,7 @@ def roll_out(canary: Canary) -> Outcome:
     judged = {name: by_queries[name]() for name in JUDGED}
     before = np.zeros(2)
     for stage, (share, ticks, excess) in enumerate(STAGES):
-        analysis = default_analysis("reembed", excess_errors=excess)
+        analysis = default_analysis(ChangeKind.REEMBED, excess_errors=excess)
         # simulated memory never differs
         metrics = [metric for metric in analysis.metrics if metric.name != "memory"]
         series = canary.ticks(ticks, share, first=True)

@@ -1,1 +1,1 @@
-"""Changing what an alias serves: judging a candidate against the stable variant."""
+"""Changing what an alias serves: what a rollout does next, and judging its candidate against the stable variant."""

@@ -6,6 +6,7 @@ import pytest
 
 from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, VariantTick, latency_counts
 from vectis.domain.judgements import Analysis, Judgement, Metric, MetricJudgement, Verdict
+from vectis.domain.rollouts import ChangeKind
 from vectis.rollouts.judging.defaults import QUALITY, default_analysis
 from vectis.rollouts.judging.judge import judge
 
@@ -41,7 +42,7 @@ def _judge(evidence: Evidence, *metrics: Metric) -> tuple[Judgement, MetricJudge
 def test_a_harmless_candidate_is_successful_once_that_is_sure() -> None:
     judgement = judge(
         Evidence(ticks=_ticks(60), judged=_judged(600, lower=0.0)),
-        default_analysis("reembed", excess_errors=0.02),
+        default_analysis(ChangeKind.REEMBED, excess_errors=0.02),
         stages=3,
     )
     assert judgement.verdict is Verdict.SUCCESSFUL, judgement.reason
@@ -53,7 +54,7 @@ def test_a_harmless_candidate_is_successful_once_that_is_sure() -> None:
 
 
 def test_no_data_is_an_error() -> None:
-    judgement = judge(Evidence(), default_analysis("index_config", excess_errors=0.02), stages=3)
+    judgement = judge(Evidence(), default_analysis(ChangeKind.INDEX_CONFIG, excess_errors=0.02), stages=3)
     assert judgement.verdict is Verdict.ERROR
     assert {metric.verdict for metric in judgement.metrics} == {Verdict.ERROR}
 
@@ -157,7 +158,7 @@ def _pairs(count: int, changed: int, *, slower: float = 1.0, exact: bool = True)
 
 @pytest.mark.parametrize(("changed", "verdict"), [(0, Verdict.SUCCESSFUL), (5, Verdict.FAILED)])
 def test_another_index_must_find_what_exact_search_finds(changed: int, verdict: Verdict) -> None:
-    judgement = judge(Evidence(pairs=_pairs(2000, changed)), Analysis(QUALITY["index_config"]), stages=3)
+    judgement = judge(Evidence(pairs=_pairs(2000, changed)), Analysis(QUALITY[ChangeKind.INDEX_CONFIG]), stages=3)
     assert [metric.verdict for metric in judgement.metrics] == [verdict, verdict]
 
 

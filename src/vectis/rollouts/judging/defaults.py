@@ -1,11 +1,7 @@
 """What is watched unless a rollout says otherwise: guardrails always, and the quality that its kind of change can harm."""
 
-from typing import Literal
-
 from vectis.domain.judgements import Analysis, Metric
-
-ChangeKind = Literal["reembed", "index_config", "data_refresh", "search_config"]
-"""New vectors; other settings of the engine's index; other documents; other ways to search."""
+from vectis.domain.rollouts import ChangeKind
 
 GUARDRAILS = (
     Metric("empty_rate", margin=0.01, tolerance=0.03),
@@ -20,10 +16,16 @@ GUARDRAILS = (
 _JUDGED = (Metric("ndcg@10", margin=0.01, tolerance=0.025), Metric("recall@10", margin=0.01, tolerance=0.025))
 
 QUALITY: dict[ChangeKind, tuple[Metric, ...]] = {
-    "index_config": (Metric("exact_recall", margin=0.01, tolerance=0.02), Metric("churn", margin=0.10, tolerance=0.15)),
-    "data_refresh": (Metric("churn", margin=0.50, tolerance=0.60), Metric("payload", margin=0.10, tolerance=0.10)),
-    "reembed": _JUDGED,
-    "search_config": _JUDGED,
+    ChangeKind.INDEX_CONFIG: (
+        Metric("exact_recall", margin=0.01, tolerance=0.02),
+        Metric("churn", margin=0.10, tolerance=0.15),
+    ),
+    ChangeKind.DATA_REFRESH: (
+        Metric("churn", margin=0.50, tolerance=0.60),
+        Metric("payload", margin=0.10, tolerance=0.10),
+    ),
+    ChangeKind.REEMBED: _JUDGED,
+    ChangeKind.SEARCH_CONFIG: _JUDGED,
 }
 """Raw scores are compared nowhere: two models' scores have nothing in common. The churn that a refresh of documents should
 bring is for its owner to say; the default only catches a collection that lost half its answers."""

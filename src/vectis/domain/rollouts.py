@@ -1,0 +1,165 @@
+"""What a rollout is: its spec, its stages, where it stands, and how it got there. What happens next is vectis.rollouts.rules."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from vectis.domain.judgements import Metric
+from vectis.domain.shapes import Shape
+
+DAY_S = 86_400.0
+
+
+class Strategy(StrEnum):
+    """Specs of one machine: all traffic at once; growing shares; no traffic but mirrored queries; a fixed split."""
+
+    BLUE_GREEN = "blue_green"
+    CANARY = "canary"
+    SHADOW = "shadow"
+    EXPERIMENT = "experiment"
+
+
+class ChangeKind(StrEnum):
+    """What is different in the candidate: its vectors, the index's settings, the documents, or how it is searched."""
+
+    REEMBED = "reembed"
+    INDEX_CONFIG = "index_config"
+    DATA_REFRESH = "data_refresh"
+    SEARCH_CONFIG = "search_config"
+
+
+class Stage(Shape, frozen=True):
+    """One numbered part of a rollout.
+
+    The candidate answers `weight_percent` of the traffic, and `mirror_percent` of the queries are asked of both. The stage
+    lasts `duration_s` at least; when it is not sure by `duration_max_s`, the policy for inconclusive takes over. It bears at
+    most `excess_errors` more errors than the stable variant has, as a share of the answers. A `manual` one waits for promote.
+    """
+
+    weight_percent: float
+    duration_s: float
+    excess_errors: float = 0.01
+    mirror_percent: float = 0.0
+    duration_max_s: float = DAY_S
+    manual: bool = False
+
+    @property
+    def is_judged(self) -> bool:
+        """Whether both variants can be compared in it."""
+        return 0 < self.weight_percent < 100 or self.mirror_percent > 0
+
+
+class Policy(Shape, frozen=True):
+    """What is done by itself. A stage is extended at most `extensions_max` times, by its own least duration, then it pauses."""
+
+    on_failed: Literal["abort", "pause"] = "abort"
+    on_inconclusive: Literal["pause", "extend", "abort"] = "pause"
+    extensions_max: int = 3
+
+
+class HookPoint(StrEnum):
+    """When outsiders are asked whether to go on."""
+
+    START = "start"
+    STAGE = "stage"
+    PROMOTION = "promotion"
+
+
+class Hook(Shape, frozen=True):
+    """An outsider who must agree at a point, asked by a signed POST to `url`."""
+
+    url: str
+    at: HookPoint = HookPoint.PROMOTION
+    timeout_s: float = 10.0
+
+
+class RolloutSpec(Shape, frozen=True):
+    """What shall happen to an alias. Not `promotes`: it ends with its judgement and all traffic on the stable variant.
+
+    `metrics` replace the defaults of the change. The promoted candidate is watched for `watch_s`; the collection that serves
+    no more is kept for `grace_s` and removed then; None keeps it for good.
+    """
+
+    alias: str
+    strategy: Strategy
+    change: ChangeKind
+    stages: tuple[Stage, ...]
+    promotes: bool = True
+    metrics: tuple[Metric, ...] | None = None
+    policy: Policy = Policy()
+    hooks: tuple[Hook, ...] = ()
+    watch_s: float = 300.0
+    grace_s: float | None = DAY_S
+
+
+class Phase(StrEnum):
+    """How it goes, as people see it.
+
+    Healthy: the candidate proved good, and serves if it was to be promoted. Degraded: it serves, but failed while watched and
+    somebody has to decide. Aborted: all traffic is on the stable variant.
+    """
+
+    PENDING = "pending"
+    PROGRESSING = "progressing"
+    PAUSED = "paused"
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    ABORTED = "aborted"
+
+
+class Step(StrEnum):
+    """Where it stands in the one order that all strategies share.
+
+    In `switch` the alias moves to where it shall stay: to the candidate on promotion, to the stable variant otherwise. Only what
+    is promoted is watched. From `grace` on the alias is free for another rollout; from `retire` on there is no way back.
+    """
+
+    BUILD = "build"
+    VALIDATE = "validate"
+    STAGE = "stage"
+    SWITCH = "switch"
+    WATCH = "watch"
+    GRACE = "grace"
+    RETIRE = "retire"
+    DONE = "done"
+
+
+class Rollout(msgspec.Struct, frozen=True):
+    """A rollout as remembered. `generation` grows with each change, and a change of an older generation is refused.
+
+    `stage` counts from 0 and matters in the step of that name. `since` is when the step or stage took effect, None before.
+    `promoted`: the candidate is to get all traffic, for good. `extended_s` and `extensions` are of the stage, and so is `skip`,
+    the reason for passing it whatever is measured. `asked` are the points at which every hook agreed. `attempt` counts from 1.
+    """
+
+    id: str
+    spec: RolloutSpec
+    stable: str
+    candidate: str
+    created_at: datetime
+    generation: int = 1
+    attempt: int = 1
+    phase: Phase = Phase.PENDING
+    step: Step = Step.BUILD
+    stage: int = 0
+    since: datetime | None = None
+    promoted: bool = False
+    extended_s: float = 0.0
+    extensions: int = 0
+    skip: str | None = None
+    asked: frozenset[str] = frozenset()
+    reason: str = ""
+
+
+class Transition(msgspec.Struct, frozen=True):
+    """One change of a rollout: what it became, who made it (`reconciler`, or a caller's name with the verb) and why."""
+
+    generation: int
+    at: datetime
+    by: str
+    phase: Phase
+    step: Step
+    stage: int
+    reason: str

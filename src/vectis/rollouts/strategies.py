@@ -1,0 +1,28 @@
+"""The four strategies as specs of one machine: what each says about stages, promotion and time unless told otherwise."""
+
+from vectis.domain.rollouts import ChangeKind, RolloutSpec, Stage, Strategy
+
+MINUTE_S = 60.0
+
+CANARY_STAGES = (
+    Stage(weight_percent=5, duration_s=30 * MINUTE_S, excess_errors=0.05),
+    Stage(weight_percent=25, duration_s=60 * MINUTE_S, excess_errors=0.02),
+    Stage(weight_percent=50, duration_s=120 * MINUTE_S, excess_errors=0.01),
+    Stage(weight_percent=100, duration_s=0, excess_errors=0.01),
+)
+SHADOW_STAGES = (Stage(weight_percent=0, mirror_percent=10, duration_s=30 * MINUTE_S),)
+EXPERIMENT_STAGES = (Stage(weight_percent=50, duration_s=24 * 60 * MINUTE_S, duration_max_s=14 * 24 * 60 * MINUTE_S),)
+
+STAGES: dict[Strategy, tuple[Stage, ...]] = {
+    Strategy.BLUE_GREEN: (),
+    Strategy.CANARY: CANARY_STAGES,
+    Strategy.SHADOW: SHADOW_STAGES,
+    Strategy.EXPERIMENT: EXPERIMENT_STAGES,
+}
+"""A blue-green rollout is validated before and watched after the switch, and has no stage between."""
+
+
+def default_spec(alias: str, strategy: Strategy, change: ChangeKind) -> RolloutSpec:
+    """The spec of this strategy with nothing else said. Shadows and experiments end with what they found and promote nothing."""
+    promotes = strategy in (Strategy.BLUE_GREEN, Strategy.CANARY)
+    return RolloutSpec(alias, strategy, change, STAGES[strategy], promotes=promotes)

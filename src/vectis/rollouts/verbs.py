@@ -1,0 +1,162 @@
+"""What people do to a rollout: when each verb is allowed and what becomes of the rollout. Pure; who may is not asked here."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+
+from vectis.domain.errors import Conflict, InvalidInput
+from vectis.domain.rollouts import Phase, Rollout, Step
+from vectis.rollouts.transitions import aborted, at_stage, changed, extended, paused, stage_of, switched
+
+
+class Verb(StrEnum):
+    """Everything but start, which makes the rollout."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    PROMOTE = "promote"
+    PROMOTE_FULL = "promote_full"
+    ABORT = "abort"
+    RETRY = "retry"
+    EXTEND = "extend"
+    SKIP = "skip"
+    UNDO = "undo"
+
+
+EXPLAINED = frozenset({Verb.PROMOTE, Verb.PROMOTE_FULL, Verb.SKIP})
+"""Verbs that go past a judgement: whoever does so says why."""
+
+_UNDER_WAY = (Step.BUILD, Step.VALIDATE, Step.STAGE)
+
+
+def apply_verb(rollout: Rollout, verb: Verb, *, now: datetime, reason: str = "", by_s: float | None = None) -> Rollout:
+    """The rollout after the verb, one generation further.
+
+    `by_s` is for extend, else one more least duration of the stage. InvalidInput when a reason is missing; Conflict when the
+    verb makes no sense where the rollout stands.
+    """
+    if verb in EXPLAINED and not reason.strip():
+        raise InvalidInput(f"reason: {verb} goes past a judgement, say why", field="reason")
+    match verb:
+        case Verb.EXTEND:
+            return _extend(rollout, now, reason, by_s)
+        case Verb.RESUME:
+            return _resume(rollout, now, reason)
+        case _:
+            return _VERBS[verb](rollout, reason)
+
+
+def _pause(rollout: Rollout, reason: str) -> Rollout:
+    _require(rollout.phase in (Phase.PENDING, Phase.PROGRESSING) and _is_waiting(rollout), rollout, Verb.PAUSE)
+    return paused(rollout, reason)
+
+
+def _resume(rollout: Rollout, now: datetime, reason: str) -> Rollout:
+    """A stage that has had its time gets its least duration once more, for else it would pause again at once."""
+    _require(rollout.phase in (Phase.PAUSED, Phase.DEGRADED), rollout, Verb.RESUME)
+    before_traffic = rollout.step in (Step.BUILD, Step.VALIDATE)
+    extended_s = rollout.extended_s
+    if rollout.step is Step.STAGE and rollout.since is not None:
+        stage = stage_of(rollout)
+        beyond_s = (now - rollout.since).total_seconds() - max(stage.duration_s, stage.duration_max_s)
+        extended_s = max(extended_s, beyond_s + stage.duration_s)
+    phase = Phase.PENDING if before_traffic else Phase.PROGRESSING
+    return changed(rollout, phase=phase, extended_s=extended_s, reason=reason)
+
+
+def _promote(rollout: Rollout, reason: str) -> Rollout:
+    _require(rollout.step is Step.STAGE, rollout, Verb.PROMOTE)
+    return at_stage(rollout, rollout.stage + 1, reason)
+
+
+def _promote_full(rollout: Rollout, reason: str) -> Rollout:
+    """Also what a shadow or an experiment found good, while its candidate is kept."""
+    found_good = rollout.step is Step.GRACE and rollout.phase is Phase.HEALTHY and not rollout.promoted
+    _require(rollout.step is Step.STAGE or found_good, rollout, Verb.PROMOTE_FULL)
+    return switched(rollout, reason)
+
+
+def _abort(rollout: Rollout, reason: str) -> Rollout:
+    _require(rollout.step in _UNDER_WAY, rollout, Verb.ABORT)
+    return aborted(rollout, reason)
+
+
+def _retry(rollout: Rollout, reason: str) -> Rollout:
+    _require(rollout.phase is Phase.ABORTED and rollout.step in (Step.GRACE, Step.DONE), rollout, Verb.RETRY)
+    return changed(
+        rollout,
+        attempt=rollout.attempt + 1,
+        phase=Phase.PENDING,
+        step=Step.BUILD,
+        stage=0,
+        since=None,
+        extended_s=0.0,
+        extensions=0,
+        asked=frozenset[str](),
+        reason=reason,
+    )
+
+
+def _extend(rollout: Rollout, now: datetime, reason: str, by_s: float | None) -> Rollout:
+    _require(rollout.step is Step.STAGE, rollout, Verb.EXTEND)
+    if by_s is not None and by_s <= 0:
+        raise InvalidInput(f"by_s: {by_s} is not a duration, give seconds above 0", field="by_s")
+    resumed = _resume(rollout, now, reason) if rollout.phase is Phase.PAUSED else rollout
+    stage = stage_of(rollout)
+    longer = extended(resumed, by_s or stage.duration_s or stage.duration_max_s, reason)
+    return changed(rollout, **{name: getattr(longer, name) for name in ("phase", "extended_s", "extensions", "reason")})
+
+
+def _skip(rollout: Rollout, reason: str) -> Rollout:
+    """What is measured in this step or stage counts no more; its least duration stays. Goes on if it was paused."""
+    _require(rollout.step in (Step.VALIDATE, Step.STAGE, Step.WATCH), rollout, Verb.SKIP)
+    phase = Phase.PENDING if rollout.step is Step.VALIDATE else Phase.PROGRESSING
+    return changed(rollout, skip=reason, phase=phase, reason=reason)
+
+
+def _undo(rollout: Rollout, reason: str) -> Rollout:
+    """Back to the stable variant after promotion, while its collection is kept."""
+    kept = rollout.step not in (Step.RETIRE, Step.DONE) or rollout.spec.grace_s is None
+    _require(rollout.promoted and kept, rollout, Verb.UNDO)
+    return aborted(rollout, reason or "undone")
+
+
+_VERBS: dict[Verb, Callable[[Rollout, str], Rollout]] = {
+    Verb.PAUSE: _pause,
+    Verb.PROMOTE: _promote,
+    Verb.PROMOTE_FULL: _promote_full,
+    Verb.ABORT: _abort,
+    Verb.RETRY: _retry,
+    Verb.SKIP: _skip,
+    Verb.UNDO: _undo,
+}
+
+
+def _is_waiting(rollout: Rollout) -> bool:
+    return rollout.step in (*_UNDER_WAY, Step.WATCH)
+
+
+def _require(allowed: bool, rollout: Rollout, verb: Verb) -> None:
+    if not allowed:
+        promoted = ", promoted" if rollout.promoted else ""
+        raise Conflict(
+            f"{verb}: rollout {rollout.id!r} is {rollout.phase} at {rollout.step}{promoted}; there {_instead(rollout)}",
+            rollout=rollout.id,
+            phase=rollout.phase,
+            step=rollout.step,
+        )
+
+
+def _instead(rollout: Rollout) -> str:
+    """What can be done where it stands."""
+    possible = {
+        Step.BUILD: "pause, resume and abort work",
+        Step.VALIDATE: "pause, resume, skip and abort work",
+        Step.STAGE: "pause, resume, promote, skip, extend and abort work",
+        Step.SWITCH: "only undo works, after promotion",
+        Step.WATCH: "pause, resume, skip and undo work",
+        Step.GRACE: "undo works after promotion, retry after an abort",
+        Step.RETIRE: "nothing works until the collection is removed",
+        Step.DONE: "retry works after an abort; else start another rollout",
+    }
+    return possible[rollout.step]
