@@ -12,7 +12,7 @@ from vectis.rollouts.rules import (
     Ask,
     Build,
     CandidateState,
-    Record,
+    Move,
     Retire,
     SetRoute,
     Validate,
@@ -64,7 +64,7 @@ class SimulatedWorld:
 
     def apply(self, action: Action) -> None:
         match action:
-            case Record(rollout):
+            case Move(rollout):
                 self.record(rollout)
             case SetRoute(targets, salt, read_version):
                 missing = {target.collection for target in targets} - self.collections

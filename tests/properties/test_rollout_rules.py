@@ -10,14 +10,14 @@ from rollout_world import SimulatedWorld, spec_of
 
 from vectis.domain.errors import Conflict, InvalidInput
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import Hook, HookPoint, Phase, Policy, Rollout, Step, Strategy
+from vectis.domain.rollouts import Hook, HookPoint, Phase, Rollout, RolloutPolicy, Step, Strategy
 from vectis.domain.routes import Target
-from vectis.rollouts.rules import Action, Ask, CandidateState, Record, next_action, targets_of
+from vectis.rollouts.rules import Action, Ask, CandidateState, Move, next_action, targets_of
 from vectis.rollouts.verbs import EXPLAINED, Verb
 
 VERDICTS = st.sampled_from([None, *Verdict])
 POLICIES = st.builds(
-    Policy,
+    RolloutPolicy,
     on_failed=st.sampled_from(["abort", "pause"]),
     on_inconclusive=st.sampled_from(["pause", "extend", "abort"]),
     extensions_max=st.integers(0, 2),
@@ -36,7 +36,9 @@ class RolloutMachine(RuleBasedStateMachine):
         hooked=st.sets(st.sampled_from(HookPoint)),
         keeps=st.booleans(),
     )
-    def start(self, strategy: Strategy, policy: Policy, manual: bool, hooked: set[HookPoint], keeps: bool) -> None:
+    def start(
+        self, strategy: Strategy, policy: RolloutPolicy, manual: bool, hooked: set[HookPoint], keeps: bool
+    ) -> None:
         spec = spec_of(strategy)
         self.world = SimulatedWorld(
             replace(
@@ -126,7 +128,7 @@ class RolloutMachine(RuleBasedStateMachine):
         action, self.late = self.late, None
         generation, version = self.world.rollout.generation, self.world.route.version
         self.world.apply(action)
-        if isinstance(action, Record) and action.rollout.generation != generation + 1:
+        if isinstance(action, Move) and action.rollout.generation != generation + 1:
             assert self.world.rollout.generation == generation
         assert self.world.route.version <= version + 1
 

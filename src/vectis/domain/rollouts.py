@@ -26,7 +26,7 @@ class ChangeKind(StrEnum):
 
     REEMBED = "reembed"
     INDEX_CONFIG = "index_config"
-    DATA_REFRESH = "data_refresh"
+    REFRESH = "data_refresh"
     SEARCH_CONFIG = "search_config"
 
 
@@ -51,7 +51,7 @@ class Stage(Shape, frozen=True):
         return 0 < self.weight_percent < 100 or self.mirror_percent > 0
 
 
-class Policy(Shape, frozen=True):
+class RolloutPolicy(Shape, frozen=True):
     """What is done by itself. A stage is extended at most `extensions_max` times, by its own least duration, then it pauses."""
 
     on_failed: Literal["abort", "pause"] = "abort"
@@ -88,7 +88,7 @@ class RolloutSpec(Shape, frozen=True):
     stages: tuple[Stage, ...]
     promotes: bool = True
     metrics: tuple[Metric, ...] | None = None
-    policy: Policy = Policy()
+    policy: RolloutPolicy = RolloutPolicy()
     hooks: tuple[Hook, ...] = ()
     watch_s: float = 300.0
     grace_s: float | None = DAY_S

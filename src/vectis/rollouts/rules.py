@@ -60,14 +60,14 @@ class SetRoute(msgspec.Struct, frozen=True, tag="set_route"):
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
-    """Ask the hooks of this point and write `agreed` or `refused`, as a Record. A hook may be asked more than once."""
+    """Ask the hooks of this point and write `agreed` or `refused`, as a Move. A hook may be asked more than once."""
 
     point: HookPoint
     agreed: Rollout
     refused: Rollout
 
 
-class Record(msgspec.Struct, frozen=True, tag="record"):
+class Move(msgspec.Struct, frozen=True, tag="move"):
     """Write the rollout, unless its generation is no longer the one before."""
 
     rollout: Rollout
@@ -86,7 +86,7 @@ class Wait(msgspec.Struct, frozen=True, tag="wait"):
     until: datetime | None = None
 
 
-Action = Build | Validate | SetRoute | Ask | Record | Retire | Wait
+Action = Build | Validate | SetRoute | Ask | Move | Retire | Wait
 
 
 def targets_of(rollout: Rollout) -> tuple[Target, ...]:
@@ -125,8 +125,8 @@ def _build(world: World) -> Action:
     if world.candidate is CandidateState.ABSENT:
         return Build()
     if world.candidate is CandidateState.BROKEN:
-        return Record(aborted(rollout, "the candidate could not be built"))
-    return Record(changed(rollout, step=Step.VALIDATE, reason="the candidate is built"))
+        return Move(aborted(rollout, "the candidate could not be built"))
+    return Move(changed(rollout, step=Step.VALIDATE, reason="the candidate is built"))
 
 
 def _validate(world: World) -> Action:
@@ -137,35 +137,35 @@ def _validate(world: World) -> Action:
         if validation is None:
             return Validate()
         if validation.verdict is Verdict.FAILED:
-            return Record(aborted(rollout, f"the candidate is not valid: {validation.reason}"))
+            return Move(aborted(rollout, f"the candidate is not valid: {validation.reason}"))
         if validation.verdict is not Verdict.SUCCESSFUL:
-            return Record(paused(rollout, f"validation is {validation.verdict}: {validation.reason}"))
+            return Move(paused(rollout, f"validation is {validation.verdict}: {validation.reason}"))
     return _onward(rollout, HookPoint.START, 0, "the candidate is valid")
 
 
 def _stage(world: World) -> Action:
     rollout, stage = world.rollout, stage_of(world.rollout)
     if rollout.since is None:
-        return Record(changed(rollout, since=world.now, reason=rollout.reason))
+        return Move(changed(rollout, since=world.now, reason=rollout.reason))
     verdict, said = _verdict(world, stage)
     named = f"stage {rollout.stage + 1}"
     if verdict is Verdict.FAILED and rollout.spec.policy.on_failed == "abort":
-        return Record(aborted(rollout, f"{named} failed: {said}"))
+        return Move(aborted(rollout, f"{named} failed: {said}"))
     if rollout.phase is Phase.PAUSED:
         return Wait()
     if verdict is Verdict.FAILED:
-        return Record(paused(rollout, f"{named} failed: {said}"))
+        return Move(paused(rollout, f"{named} failed: {said}"))
     least = rollout.since + timedelta(seconds=stage.duration_s)
     if world.now < least:
         return Wait(least)
     if verdict is Verdict.SUCCESSFUL:
         if stage.manual and rollout.skip is None:
-            return Record(paused(rollout, f"{named} passed and waits for promote"))
+            return Move(paused(rollout, f"{named} passed and waits for promote"))
         return _onward(rollout, HookPoint.STAGE, rollout.stage + 1, f"{named} passed: {said}")
     latest = rollout.since + timedelta(seconds=max(stage.duration_s, stage.duration_max_s) + rollout.extended_s)
     if world.now < latest:
         return Wait(latest)
-    return Record(_undecided(rollout, stage, verdict, f"{named} is {verdict}: {said}"))
+    return Move(_undecided(rollout, stage, verdict, f"{named} is {verdict}: {said}"))
 
 
 def _verdict(world: World, stage: Stage) -> tuple[Verdict, str]:
@@ -194,8 +194,8 @@ def _switch(world: World) -> Action:
     """Asked only once the route is as it shall stay."""
     rollout = world.rollout
     if rollout.promoted:
-        return Record(changed(rollout, step=Step.WATCH, since=world.now, reason="the candidate serves all traffic"))
-    return Record(in_grace(rollout, world.now, rollout.reason))
+        return Move(changed(rollout, step=Step.WATCH, since=world.now, reason="the candidate serves all traffic"))
+    return Move(in_grace(rollout, world.now, rollout.reason))
 
 
 def _watch(world: World) -> Action:
@@ -203,15 +203,15 @@ def _watch(world: World) -> Action:
     if judgement is not None and judgement.verdict is Verdict.FAILED and rollout.skip is None:
         reason = f"failed while watched: {judgement.reason}"
         if rollout.spec.policy.on_failed == "abort":
-            return Record(aborted(rollout, reason))
+            return Move(aborted(rollout, reason))
         if rollout.phase is not Phase.DEGRADED:
-            return Record(changed(rollout, phase=Phase.DEGRADED, reason=reason))
+            return Move(changed(rollout, phase=Phase.DEGRADED, reason=reason))
     if rollout.phase in (Phase.PAUSED, Phase.DEGRADED):
         return Wait()
     end = (rollout.since or world.now) + timedelta(seconds=rollout.spec.watch_s)
     if world.now < end:
         return Wait(end)
-    return Record(in_grace(rollout, world.now, "the candidate serves all traffic"))
+    return Move(in_grace(rollout, world.now, "the candidate serves all traffic"))
 
 
 def _grace(world: World) -> Action:
@@ -222,7 +222,7 @@ def _grace(world: World) -> Action:
     if world.now < end:
         return Wait(end)
     # said before it is done, so that nobody goes back to a collection that is being removed
-    return Record(changed(rollout, step=Step.RETIRE, reason=rollout.reason))
+    return Move(changed(rollout, step=Step.RETIRE, reason=rollout.reason))
 
 
 def _retire(world: World) -> Action:
@@ -233,7 +233,7 @@ def _retire(world: World) -> Action:
 
 
 def _done(world: World) -> Action:
-    return Record(changed(world.rollout, step=Step.DONE, since=world.now, reason=world.rollout.reason))
+    return Move(changed(world.rollout, step=Step.DONE, since=world.now, reason=world.rollout.reason))
 
 
 _SETTLED: dict[Step, Callable[[World], Action]] = {
@@ -262,4 +262,4 @@ def _onward(rollout: Rollout, point: HookPoint, stage: int, reason: str) -> Acti
         if key not in rollout.asked and any(hook.at is each for hook in rollout.spec.hooks):
             agreed = changed(rollout, asked=rollout.asked | {key}, reason=f"the hooks agree: {each}")
             return Ask(each, agreed=agreed, refused=paused(rollout, f"a hook refused: {each}"))
-    return Record(target)
+    return Move(target)

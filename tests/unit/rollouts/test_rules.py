@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from rollout_world import START, SimulatedWorld, spec_of, with_spec
 
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import Hook, HookPoint, Phase, Policy, Step, Strategy
+from vectis.domain.rollouts import Hook, HookPoint, Phase, RolloutPolicy, Step, Strategy
 from vectis.domain.routes import Target
 from vectis.rollouts.rules import Ask, Build, CandidateState, Validate, Wait, judged_stages, next_action
 from vectis.rollouts.verbs import Verb
@@ -102,17 +102,17 @@ def test_a_failure_is_acted_on_while_paused(canary: SimulatedWorld) -> None:
 
 
 def test_policies_say_what_is_done_about_failed_and_inconclusive(canary: SimulatedWorld) -> None:
-    pausing = with_spec(canary, policy=Policy(on_failed="pause"))
+    pausing = with_spec(canary, policy=RolloutPolicy(on_failed="pause"))
     pausing.to_first_stage()
     pausing.verdict = Verdict.FAILED
     pausing.settle()
     assert pausing.stands == (Phase.PAUSED, Step.STAGE, 0)
-    aborting = with_spec(canary, policy=Policy(on_inconclusive="abort"))
+    aborting = with_spec(canary, policy=RolloutPolicy(on_inconclusive="abort"))
     aborting.to_first_stage()
     aborting.verdict = Verdict.INCONCLUSIVE
     aborting.pass_time(DAY_S)
     assert aborting.stands[:2] == (Phase.ABORTED, Step.GRACE)
-    extending = with_spec(canary, policy=Policy(on_inconclusive="extend", extensions_max=2))
+    extending = with_spec(canary, policy=RolloutPolicy(on_inconclusive="extend", extensions_max=2))
     extending.to_first_stage()
     extending.verdict = Verdict.INCONCLUSIVE
     extending.pass_time(DAY_S)
@@ -123,7 +123,7 @@ def test_policies_say_what_is_done_about_failed_and_inconclusive(canary: Simulat
 
 
 def test_without_figures_nothing_is_extended_or_aborted(canary: SimulatedWorld) -> None:
-    for policy in (Policy(on_inconclusive="abort"), Policy(on_inconclusive="extend")):
+    for policy in (RolloutPolicy(on_inconclusive="abort"), RolloutPolicy(on_inconclusive="extend")):
         blind = with_spec(canary, policy=policy)
         blind.to_first_stage()
         blind.pass_time(DAY_S)
@@ -217,7 +217,7 @@ def test_hooks_are_asked_before_each_stage_and_the_promotion(canary: SimulatedWo
 
 
 def test_a_failure_while_watched_may_wait_for_somebody(canary: SimulatedWorld) -> None:
-    world = with_spec(canary, stages=(), policy=Policy(on_failed="pause"))
+    world = with_spec(canary, stages=(), policy=RolloutPolicy(on_failed="pause"))
     world.to_first_stage()
     world.verdict = Verdict.FAILED
     assert world.settle() == Wait()

@@ -20,7 +20,7 @@ QUALITY: dict[ChangeKind, tuple[Metric, ...]] = {
         Metric("exact_recall", margin=0.01, tolerance=0.02),
         Metric("churn", margin=0.10, tolerance=0.15),
     ),
-    ChangeKind.DATA_REFRESH: (
+    ChangeKind.REFRESH: (
         Metric("churn", margin=0.50, tolerance=0.60),
         Metric("payload", margin=0.10, tolerance=0.10),
     ),

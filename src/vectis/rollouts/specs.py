@@ -1,0 +1,66 @@
+"""Whether a spec makes sense, said before anything happens; and what its stages must show. Pure."""
+
+from itertools import pairwise
+
+from vectis.domain.errors import InvalidInput
+from vectis.domain.judgements import Analysis
+from vectis.domain.rollouts import RolloutSpec, Stage, Strategy
+from vectis.rollouts.judging.defaults import default_analysis
+
+
+def check_spec(spec: RolloutSpec) -> None:
+    """InvalidInput, naming the field, for a spec that no rollout can follow."""
+    for number, stage in enumerate(spec.stages):
+        _check_stage(stage, f"stages[{number}]")
+    _check_strategy(spec)
+    for number, metric in enumerate(spec.metrics or ()):
+        _refuse(metric.margin > metric.tolerance, f"metrics[{number}].margin", "must not be above the tolerance")
+        _refuse(metric.samples_min < 1, f"metrics[{number}].samples_min", "must be 1 at least")
+    _refuse(spec.metrics == (), "metrics", "is empty: leave it out to get the defaults of the change")
+    _refuse(spec.watch_s < 0, "watch_s", "must not be negative")
+    _refuse(spec.grace_s is not None and spec.grace_s < 0, "grace_s", "must not be negative")
+    _refuse(spec.policy.extensions_max < 0, "policy.extensions_max", "must not be negative")
+    for number, hook in enumerate(spec.hooks):
+        _refuse(not hook.url.startswith(("http://", "https://")), f"hooks[{number}].url", "must be http or https")
+        _refuse(not 0 < hook.timeout_s <= 60, f"hooks[{number}].timeout_s", "must be above 0 and 60 at most")
+
+
+def analysis_of(spec: RolloutSpec, stage: Stage) -> Analysis:
+    """What this stage must show: the metrics of the spec, or the defaults of its change with the stage's errors."""
+    return Analysis(spec.metrics) if spec.metrics else default_analysis(spec.change, excess_errors=stage.excess_errors)
+
+
+def _check_stage(stage: Stage, where: str) -> None:
+    for name, percent in (("weight_percent", stage.weight_percent), ("mirror_percent", stage.mirror_percent)):
+        _refuse(not 0 <= percent <= 100, f"{where}.{name}", "must be from 0 to 100")
+        _refuse(round(percent, 2) != percent, f"{where}.{name}", "has two decimals at most")
+    _refuse(stage.duration_s < 0, f"{where}.duration_s", "must not be negative")
+    _refuse(stage.duration_max_s <= 0, f"{where}.duration_max_s", "must be above 0")
+    _refuse(not 0 < stage.excess_errors < 1, f"{where}.excess_errors", "must be between 0 and 1")
+
+
+def _check_strategy(spec: RolloutSpec) -> None:
+    stages, strategy = spec.stages, spec.strategy
+    if strategy is Strategy.BLUE_GREEN:
+        _refuse(bool(stages), "stages", "a blue_green rollout has none; use canary for shares")
+        _refuse(not spec.promotes, "promotes", "a blue_green rollout that does not promote does nothing")
+        return
+    _refuse(not stages, "stages", f"a {strategy} rollout needs one at least")
+    if strategy is Strategy.CANARY:
+        shrinks = any(after.weight_percent < before.weight_percent for before, after in pairwise(stages))
+        _refuse(shrinks, "stages", "shares must not shrink from stage to stage")
+        _refuse(
+            not any(stage.is_judged for stage in stages), "stages", "none can be judged: give one a share below 100"
+        )
+    if strategy is Strategy.SHADOW:
+        takes = any(stage.weight_percent > 0 or stage.mirror_percent == 0 for stage in stages)
+        _refuse(takes, "stages", "a shadow takes no traffic (weight_percent 0) and mirrors some (mirror_percent)")
+    if strategy is Strategy.EXPERIMENT:
+        splits = {stage.weight_percent for stage in stages}
+        fixed = len(splits) == 1 and 0 < splits.pop() < 100
+        _refuse(not fixed, "stages", "an experiment keeps one split, between 0 and 100")
+
+
+def _refuse(wrong: bool, field: str, why: str) -> None:
+    if wrong:
+        raise InvalidInput(f"{field}: {why}", field=field)

@@ -1,0 +1,59 @@
+"""Specs that make no sense are refused with the field that is wrong."""
+
+import pytest
+from msgspec.structs import replace
+from rollout_world import spec_of
+
+from vectis.domain.errors import InvalidInput
+from vectis.domain.judgements import Metric
+from vectis.domain.rollouts import ChangeKind, Hook, RolloutPolicy, Stage, Strategy
+from vectis.rollouts.specs import analysis_of, check_spec
+from vectis.rollouts.strategies import CANARY_STAGES, default_spec
+
+HALF = Stage(weight_percent=50, duration_s=60)
+
+
+def test_the_defaults_make_sense() -> None:
+    for strategy in Strategy:
+        for change in ChangeKind:
+            check_spec(default_spec("docs", strategy, change))
+
+
+@pytest.mark.parametrize(
+    ("strategy", "changes", "field"),
+    [
+        (Strategy.CANARY, {"stages": ()}, "stages"),
+        (Strategy.CANARY, {"stages": (HALF, CANARY_STAGES[0])}, "stages"),
+        (Strategy.CANARY, {"stages": (CANARY_STAGES[-1],)}, "stages"),
+        (Strategy.CANARY, {"stages": (replace(HALF, weight_percent=101),)}, "stages[0].weight_percent"),
+        (Strategy.CANARY, {"stages": (replace(HALF, weight_percent=0.001),)}, "stages[0].weight_percent"),
+        (Strategy.CANARY, {"stages": (HALF, replace(HALF, duration_s=-1))}, "stages[1].duration_s"),
+        (Strategy.CANARY, {"stages": (replace(HALF, duration_max_s=0),)}, "stages[0].duration_max_s"),
+        (Strategy.CANARY, {"stages": (replace(HALF, excess_errors=0),)}, "stages[0].excess_errors"),
+        (Strategy.CANARY, {"metrics": ()}, "metrics"),
+        (Strategy.CANARY, {"metrics": (Metric("churn", margin=0.2, tolerance=0.1),)}, "metrics[0].margin"),
+        (Strategy.CANARY, {"metrics": (Metric("churn", 0.1, 0.2, samples_min=0),)}, "metrics[0].samples_min"),
+        (Strategy.CANARY, {"watch_s": -1}, "watch_s"),
+        (Strategy.CANARY, {"grace_s": -1}, "grace_s"),
+        (Strategy.CANARY, {"policy": RolloutPolicy(extensions_max=-1)}, "policy.extensions_max"),
+        (Strategy.CANARY, {"hooks": (Hook("ftp://x"),)}, "hooks[0].url"),
+        (Strategy.CANARY, {"hooks": (Hook("http://x", timeout_s=0),)}, "hooks[0].timeout_s"),
+        (Strategy.BLUE_GREEN, {"stages": (HALF,)}, "stages"),
+        (Strategy.BLUE_GREEN, {"promotes": False}, "promotes"),
+        (Strategy.SHADOW, {"stages": (HALF,)}, "stages"),
+        (Strategy.EXPERIMENT, {"stages": CANARY_STAGES}, "stages"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(strategy: Strategy, changes: dict[str, object], field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        check_spec(replace(spec_of(strategy), **changes))
+    assert refused.value.fields["field"] == field
+
+
+def test_a_stage_bears_its_errors_and_own_metrics_replace_the_defaults() -> None:
+    spec = spec_of(Strategy.CANARY)
+    for stage in spec.stages:
+        errors = analysis_of(spec, stage).metrics[0]
+        assert (errors.name, errors.tolerance) == ("error_rate", stage.excess_errors)
+    own = (Metric("latency_p95", margin=0.1, tolerance=0.2),)
+    assert analysis_of(replace(spec, metrics=own), HALF).metrics == own
