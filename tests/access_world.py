@@ -1,11 +1,11 @@
 """A whole API over a real engine process and SQLite, with callers of every role and tenant, and two tenants' collections.
 
-Who calls is said by the header `x-as`: the keys of CALLERS; without it nobody is.
+Who calls is said by the credential, which is a key of CALLERS; without it nobody is.
 """
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator, MutableMapping
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from time import monotonic
@@ -15,7 +15,7 @@ import httpx
 from engine_process import EngineProcess
 from msgspec.structs import replace
 
-from vectis.domain.access import ON_COLLECTIONS, Caller, Permission, Right
+from vectis.domain.access import ON_COLLECTIONS, SYSTEM, Caller, Permission, Right, authorize
 from vectis.domain.errors import Unauthenticated
 from vectis.entrypoints.rest.app import RestApp
 from vectis.entrypoints.rest.operation import Operation
@@ -47,8 +47,11 @@ CALLERS = {
 }
 
 NAME = "@"
-"""Stands before the name of a collection or alias in an example; `JOB` for the id of a job that its caller may see."""
-JOB = "$job"
+"""Stands before the name of a collection, alias, principal or role in an example."""
+JOB, KEY, SESSION = "$job", "$key", "$session"
+"""Stand for the id of a job that its caller may see, of a key, of an open session."""
+
+PASSWORD = "correct horse battery"
 
 SEED_POINTS = {"": 1, "globex": 2, "acme": 3}
 JOBS_WAIT_S = 30.0
@@ -83,12 +86,12 @@ def _renamed(value: Any, change: dict[str, str]) -> Any:
     return value
 
 
-def _plain(value: Any, job: str) -> Any:
+def _plain(value: Any, ids: dict[str, str]) -> Any:
     if isinstance(value, dict):
-        return {key: _plain(below, job) for key, below in value.items()}
+        return {key: _plain(below, ids) for key, below in value.items()}
     if isinstance(value, list):
-        return [_plain(below, job) for below in value]
-    return job if value == JOB else value.removeprefix(NAME) if isinstance(value, str) else value
+        return [_plain(below, ids) for below in value]
+    return ids.get(value, value.removeprefix(NAME)) if isinstance(value, str) else value
 
 
 def lasting(answer: httpx.Response) -> tuple[int, str]:
@@ -103,17 +106,19 @@ class AccessWorld:
         self.tenants = tenants
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://vectis")
         self._jobs: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
 
     async def ask(self, method: str, path: str, body: Any = None, *, caller: str | None) -> httpx.Response:
         """One request as this caller."""
-        headers = {} if caller is None else {"x-as": caller}
+        headers = {} if caller is None else {"x-api-key": caller}
         return await self.http.request(method, path, json=body, headers=headers)
 
     async def call(self, operation: Operation, example: Example, *, caller: str | None) -> httpx.Response:
         """An operation with its example filled in."""
         job = self._jobs.get(CALLERS[caller].tenant if caller else "", "none")
-        path = re.sub(r"{(\w+)(:path)?}", lambda found: _plain(example.path[found[1]], job), operation.path)
-        return await self.ask(operation.method, path, _plain(example.body, job), caller=caller)
+        ids = {**self._ids, JOB: job}
+        path = re.sub(r"{(\w+)(:path)?}", lambda found: _plain(example.path[found[1]], ids), operation.path)
+        return await self.ask(operation.method, path, _plain(example.body, ids), caller=caller)
 
     async def seed(self) -> None:
         """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares."""
@@ -122,6 +127,7 @@ class AccessWorld:
             for suffix in ("", f"-{tenant}" if tenant else "-none"):
                 await self._seed(tenant, caller, suffix)
             await self.restore(caller)
+        await self._seed_principals()
         await self.settled()
 
     async def restore(self, caller: str) -> None:
@@ -129,6 +135,14 @@ class AccessWorld:
         await self.ask("POST", "/api/v1/collections", _vectors("spare"), caller=caller)
         await self.ask("PUT", "/api/v1/aliases/spare-alias", {"collection": "vecs"}, caller=caller)
         await self.ask("DELETE", "/api/v1/collections/made", caller=caller)
+
+    async def restore_principals(self) -> None:
+        """The same for principals, roles and sessions."""
+        await self.ask("POST", "/api/v1/users", {"name": "spare"}, caller="admin")
+        await self.ask("PUT", "/api/v1/roles/spare", {"permissions": ["view_metrics"]}, caller="admin")
+        await self.ask("DELETE", "/api/v1/users/made", caller="admin")
+        log_in = await self.ask("POST", "/api/v1/tokens", {"name": "pat", "password": PASSWORD}, caller=None)
+        self._ids[SESSION] = log_in.json()["session"]
 
     async def settled(self) -> None:
         """Return when no job is waiting or running."""
@@ -154,6 +168,16 @@ class AccessWorld:
             ]
         answers += [await self.ask("GET", f"/api/v1/{what}", caller=caller) for what in ("aliases", "jobs")]
         return [lasting(answer) for answer in answers]
+
+    async def _seed_principals(self) -> None:
+        """`pat` may log in, `app` has a key, `pass` gets passwords; `gauge` is a role that everybody who manages may give."""
+        await self.ask("PUT", "/api/v1/roles/gauge", {"permissions": ["view_metrics"]}, caller="admin")
+        for name in ("pat", "pass", "app"):
+            await self.ask("POST", "/api/v1/users", {"name": name, "grants": [{"role": "gauge"}]}, caller="admin")
+        await self.ask("PUT", "/api/v1/users/pat/password", {"password": PASSWORD}, caller="admin")
+        key = await self.ask("POST", "/api/v1/keys", {"principal": "pat"}, caller="admin")
+        self._ids[KEY] = key.json()["id"]
+        await self.restore_principals()
 
     async def _seed(self, tenant: str, caller: str, suffix: str) -> None:
         async def done(method: str, path: str, body: Any) -> Any:
@@ -191,6 +215,7 @@ async def open_world(folder: Path, tenants: tuple[str, ...] = ("acme", "globex")
         open_worker(configuration.settings) as worker,
         open_services(configuration, process="api-1") as services,
     ):
+        await services.access.begin(authorize(SYSTEM, Permission.MANAGE_USERS))
         running = asyncio.ensure_future(worker.runner.run(worker.handlers))
         world = AccessWorld(RestApp(replace(services, authenticate=authenticate)), tenants)
         try:
@@ -207,9 +232,8 @@ async def supervisor(request: Request) -> ChangeReport | Validity:
     return Validity((), (), ()) if isinstance(request, AskValidity) else ChangeReport()
 
 
-def authenticate(scope: MutableMapping[str, Any]) -> Caller:
-    """The caller that the header names."""
-    caller = dict(scope["headers"]).get(b"x-as")
-    if caller is None:
+def authenticate(credential: str, _address: str) -> Caller:
+    """The caller that the credential names."""
+    if not credential:
         raise Unauthenticated("API key required")
-    return CALLERS[caller.decode()]
+    return CALLERS[credential]

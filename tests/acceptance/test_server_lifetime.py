@@ -41,11 +41,6 @@ def test_a_port_in_use_is_refused(server: RunningServer, tmp_path: Path) -> None
     assert "--port" in refused(tmp_path / "data", "--port", str(httpx.URL(server.url).port))
 
 
-def test_only_loopback_is_listened_on(tmp_path: Path) -> None:
-    assert "server.host: 0.0.0.0 is not a loopback address" in refused(tmp_path / "data", "--host", "0.0.0.0")
-    assert not (tmp_path / "data").exists()
-
-
 def test_an_unknown_setting_is_named(tmp_path: Path) -> None:
     said = refused(tmp_path / "data", VECTIS_SEARCH__COLOUR="blue")
     assert "invalid_setting" in said

@@ -12,6 +12,7 @@ PASS_MAKERS = {
     "vectis.entrypoints.rest.operation",
     "vectis.entrypoints.rest.reception",
     "vectis.catalog.jobs",
+    "vectis.runtime.access_wiring",
     "vectis.runtime.wiring",
 }
 """Who makes passes: the surface from the operation's declaration, background work as the system."""

@@ -10,6 +10,8 @@ from pathlib import Path
 DRIVER_OWNERS = {
     "aiosqlite": ["vectis.adapters.sql"],
     "alembic": ["vectis.adapters.sql"],
+    "argon2": ["vectis.adapters.argon2"],
+    "jwt": ["vectis.adapters.jwt"],
     "onnx": ["vectis.adapters.minilm"],
     "onnxruntime": ["vectis.adapters.minilm"],
     "psycopg": ["vectis.adapters.sql"],

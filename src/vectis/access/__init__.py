@@ -1,1 +1,1 @@
-"""Who may do what: principals, keys, roles, sessions, addresses. The rule itself is domain/access.py's."""
+"""Who may call: principals, keys, log-ins, addresses, limits; the audit. The rule of who may do what is domain/access.py's."""

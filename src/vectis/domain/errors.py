@@ -18,11 +18,17 @@
     │   ├── DocumentNotFound
     │   ├── PointNotFound
     │   ├── JobNotFound
+    │   ├── PrincipalNotFound
+    │   ├── RoleNotFound
+    │   ├── KeyNotFound
+    │   ├── SessionNotFound
     │   └── RouteNotFound         no such path on this surface
     ├── MethodNotAllowed          the path is there, but not for this method
     ├── Unauthenticated           nobody said who calls
+    │   └── TokenExpired          the access token's time is over; refreshing it helps
     ├── Forbidden                 who calls is known or claimed, and may not
     │   ├── AddressNotAllowed     this address may not use the server
+    │   ├── InvalidCredentials    the key, token or password is not good
     │   └── PermissionDenied      none of the caller's roles allows it
     ├── Conflict                  the state of things does not allow it
     │   ├── CollectionExists
@@ -160,6 +166,30 @@ class JobNotFound(NotFound):
     code = "job_not_found"
 
 
+class PrincipalNotFound(NotFound):
+    """No principal has this name."""
+
+    code = "principal_not_found"
+
+
+class RoleNotFound(NotFound):
+    """No role has this name."""
+
+    code = "role_not_found"
+
+
+class KeyNotFound(NotFound):
+    """No key has this id."""
+
+    code = "key_not_found"
+
+
+class SessionNotFound(NotFound):
+    """No session has this id."""
+
+    code = "session_not_found"
+
+
 class RouteNotFound(NotFound):
     """No such path on this surface."""
 
@@ -178,6 +208,12 @@ class Unauthenticated(VectisError):
     code = "unauthenticated"
 
 
+class TokenExpired(Unauthenticated):
+    """The access token's time is over; refreshing it helps."""
+
+    code = "token_expired"
+
+
 class Forbidden(VectisError):
     """The caller may not do this."""
 
@@ -194,6 +230,12 @@ class PermissionDenied(Forbidden):
     """None of the caller's roles allows it."""
 
     code = "permission_denied"
+
+
+class InvalidCredentials(Forbidden):
+    """The key, token or password is not good."""
+
+    code = "invalid_credentials"
 
 
 class Conflict(VectisError):

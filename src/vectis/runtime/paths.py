@@ -36,6 +36,11 @@ class FolderLayout(msgspec.Struct, frozen=True):
         return self.folder / "models"
 
     @property
+    def access_secret(self) -> Path:
+        """What the hashes of API keys are keyed with, unless the settings say it."""
+        return self.folder / "access.secret"
+
+    @property
     def run(self) -> Path:
         """Sockets of the running server."""
         inside = self.folder.resolve() / "run"

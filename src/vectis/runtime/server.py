@@ -18,9 +18,10 @@ from vectis.runtime.configuration.link import answering
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.versions import versioned_file
 from vectis.runtime.data_folder import hold
+from vectis.runtime.local_token import make_local_token
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec
-from vectis.runtime.settings import ServerSettings, Settings
+from vectis.runtime.settings import LOOPBACK, ServerSettings, Settings
 from vectis.runtime.stages import stages
 from vectis.runtime.supervisor import ProcessReport, ProcessState, Supervisor
 from vectis.runtime.telemetry import configure_logging
@@ -43,6 +44,7 @@ def serve(configuration: Configuration, overrides: Mapping[str, str], environmen
     listener, url = _listen(settings.server)
     paths = FolderLayout(Path(settings.server.data_dir))
     with listener, hold(paths.folder, url) as lock, _socket_folder(paths.run):
+        make_local_token(paths.folder)
 
         def arranged(chosen: Configuration) -> list[list[ProcessSpec]]:
             shown = msgspec.structs.replace(chosen, settings=_with_log_format(chosen.settings))
@@ -114,7 +116,8 @@ def _listen(server: ServerSettings) -> tuple[socket.socket, str]:
             "choose another with --port (0 takes a free one)",
             key="server.port",
         ) from None
-    listener.listen(BACKLOG)
+    if server.uds or server.host in LOOPBACK:
+        listener.listen(BACKLOG)  # for others an API process listens, once it has seen that access control is on
     listener.set_inheritable(True)
     if not url:
         host = f"[{server.host}]" if ":" in server.host else server.host

@@ -1,12 +1,13 @@
 """The features of one API process, as wiring hands them to a surface. Nothing here knows an adapter."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from vectis.access.admission import Admission
 from vectis.access.audit import AuditTrail
+from vectis.access.logins import Logins
+from vectis.access.service import AccessService
 from vectis.catalog.service import CatalogService
 from vectis.domain.access import Caller, Pass
 from vectis.domain.measurements import FilterUse
@@ -23,8 +24,11 @@ ObserveRequest = Callable[[str, int, float], None]
 RenderMetrics = Callable[[Pass], Awaitable[bytes]]
 """The Prometheus text of all processes of this server, for a pass to view_metrics."""
 
-Authenticate = Callable[[MutableMapping[str, Any]], Caller | Awaitable[Caller]]
-"""Who sends the request of this ASGI scope: at once when that is known, else after looking. Raises Unauthenticated, Forbidden."""
+Authenticate = Callable[[str, str], Caller | Awaitable[Caller]]
+"""Who calls, from a key or token and the address it came from: at once when that is known, else after looking.
+
+Raises Unauthenticated, Forbidden.
+"""
 
 ReadFilterUses = Callable[[str], Awaitable[dict[str, FilterUse]]]
 """By which payload keys a collection was filtered, in all processes of this server."""
@@ -40,6 +44,8 @@ class Services(msgspec.Struct, frozen=True):
     readiness: ReadinessService
     jobs: JobService
     configuration: RunningConfiguration
+    access: AccessService
+    logins: Logins
     authenticate: Authenticate
     admission: Admission
     audit: AuditTrail

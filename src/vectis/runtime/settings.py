@@ -141,6 +141,20 @@ class AuditSettings(Shape, frozen=True):
     key: Secret = Secret()
 
 
+class AccessSettings(Shape, frozen=True):
+    """Keys and tokens. `key_secret` and `token_secret` are what they are made with: empty, a file of the data folder holds it.
+
+    Servers that share one control store need the same `key_secret`. `key_environment` stands in each key, so that a key says
+    where it belongs.
+    """
+
+    key_environment: str = "live"
+    key_secret: Secret = Secret()
+    token_secret: Secret = Secret()
+    token_minutes: int = 30
+    session_days: int = 30
+
+
 class LogSettings(Shape, frozen=True):
     """`format` auto: readable on a terminal, JSON lines elsewhere."""
 
@@ -160,8 +174,12 @@ class Settings(Shape, frozen=True):
     jobs: JobSettings = JobSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
+    access: AccessSettings = AccessSettings()
     log: LogSettings = LogSettings()
 
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+"""Hosts that only this machine reaches."""
 
 ALIASES: dict[str, tuple[str, str]] = {
     "API_HOST": ("server", "host"),
@@ -189,6 +207,10 @@ ALIASES: dict[str, tuple[str, str]] = {
     "RATE_LIMIT_REQUESTS": ("limits", "per_key_requests"),
     "RATE_LIMIT_WINDOW": ("limits", "per_key_window_s"),
     "CORS_ORIGINS": ("limits", "cors_origins"),
+    "SECRET_KEY": ("access", "key_secret"),
+    "API_KEY_SECRET": ("access", "key_secret"),
+    "JWT_SECRET_KEY": ("access", "token_secret"),
+    "ACCESS_TOKEN_EXPIRE_MINUTES": ("access", "token_minutes"),
     "LOG_LEVEL": ("log", "level"),
     "LOG_FORMAT": ("log", "format"),
 }

@@ -1,4 +1,4 @@
-"""Which adapter serves which port: the only module that imports adapters. No feature is decided here."""
+"""Which adapter serves which port; with its parts *_wiring.py the only one that imports adapters. No feature is decided here."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -34,13 +34,12 @@ from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
 from vectis.adapters.secrets.private_file import kept_secret
-from vectis.adapters.sql.database import Pool
-from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.catalog.jobs import optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import OPTIMIZE, CatalogService
-from vectis.domain.access import ANYONE, SYSTEM, Pass, Permission, authorize
+from vectis.domain.access import SYSTEM, Pass, Permission, authorize
 from vectis.domain.audit import SealKey
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
 from vectis.domain.limits import Policy
@@ -57,11 +56,13 @@ from vectis.jobs.health import in_words
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
+from vectis.runtime.access_wiring import look_after_access, make_access
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.services import Services
-from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings, StoreSettings
+from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
+from vectis.runtime.store_wiring import open_control_store
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
@@ -107,6 +108,8 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         if isinstance(parts.embedder, MiniLmEmbedder):
             await parts.embedder.embed_query("")  # loads the model now and not at the first question
         embeddings = await _open_embeddings(stack, settings, parts, lookup_s=QUERY_LOOKUP_S)
+        access = make_access(settings.access, paths, parts.store, parts.clock, parts.metrics)
+        await look_after_access(stack, settings.server, access.authenticator)
         yield Services(
             catalog=parts.catalog,
             points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
@@ -128,9 +131,11 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             readiness=_readiness(parts),
             jobs=JobService(ledger=parts.store, clock=parts.clock),
             configuration=RunningConfiguration(configuration),
-            authenticate=lambda _: ANYONE,
             admission=_admission(settings.limits, parts),
             audit=await _open_audit(stack, settings.audit, paths, parts),
+            access=access.service,
+            logins=access.logins,
+            authenticate=access.authenticator.authenticate,
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
             filter_uses=lambda collection: _filter_uses(parts, collection),
@@ -185,7 +190,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     exchange = MetricsExchange(paths.metrics, process, metrics.registry)
     await exchange.open()
     stack.push_async_callback(exchange.close)
-    store = await open_store(_store_url(settings, paths), _pool(settings.store))
+    store = await open_control_store(settings, paths)
     stack.push_async_callback(store.close)
     engine = await _open_engine(stack, settings, paths)
     embedder, embedding = await asyncio.to_thread(_make_embedder, settings.embedder, paths)
@@ -356,16 +361,3 @@ async def _filter_uses(parts: _Parts, collection: str) -> dict[str, FilterUse]:
             known, without = uses.get(key, FilterUse()), int(count) if indexed == "no" else 0
             uses[key] = FilterUse(known.searches + int(count), known.unindexed + without)
     return uses
-
-
-def _pool(settings: StoreSettings) -> Pool:
-    return Pool(
-        size=settings.pool_size,
-        overflow=settings.pool_overflow,
-        timeout_s=settings.pool_timeout_s,
-        recycle_s=settings.pool_recycle_s,
-    )
-
-
-def _store_url(settings: Settings, paths: FolderLayout) -> str:
-    return settings.store.url.reveal() or f"sqlite:///{paths.control}"

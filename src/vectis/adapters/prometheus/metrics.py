@@ -57,6 +57,9 @@ class ProcessMetrics:
         # Looking a label set up costs more than counting, and the path of a search does it five times.
         self._series: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
         self._request_series: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
+        self._refused = Counter(
+            "vectis_refused_credentials", "Keys and tokens that were not taken", ["reason"], registry=self.registry
+        )
         self._empty = Counter(
             "vectis_search_empty", "Searches without a result", ["collection", "mode"], registry=self.registry
         )
@@ -118,6 +121,10 @@ class ProcessMetrics:
     def observe_job(self, kind: str, state: str, seconds: float) -> None:
         """Count one attempt of a job."""
         self._job_seconds.labels(kind, state).observe(seconds)
+
+    def count_refusal(self, reason: str) -> None:
+        """Count one credential that was not taken."""
+        self._refused.labels(reason).inc()
 
     def export_counts(self, prefix: str, help_text: str, read: ReadCounts) -> None:
         """Export counts that somebody else keeps; names that end in `_total` are counters, the others gauges."""

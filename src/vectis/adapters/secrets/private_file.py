@@ -21,17 +21,36 @@ def kept_secret(file: Path, *, setting: str) -> bytes:
         ) from None
 
 
+def renew_secret(file: Path, *, setting: str) -> None:
+    """Put another secret in the place of the one in `file`, whole or not at all. InvalidSetting when it cannot be kept."""
+    try:
+        _write_beside(file).replace(file)
+        folder = os.open(file.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+    except OSError as error:
+        raise InvalidSetting(f"{file} cannot be written ({error.strerror})", key=setting) from None
+
+
 def _make(file: Path) -> None:
     """Whole and on the disk before anyone sees it; one that another process made meanwhile stays."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    beside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as content:
-        content.write(secrets.token_hex(_BYTES))
-        content.flush()
-        os.fsync(content.fileno())
+    beside = _write_beside(file)
     try:
         os.link(beside, file)
     except FileExistsError:
         return
     finally:
         beside.unlink()
+
+
+def _write_beside(file: Path) -> Path:
+    """A secret that nobody had before, on the disk in a file beside `file`."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    beside = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
+    with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as content:
+        content.write(secrets.token_hex(_BYTES))
+        content.flush()
+        os.fsync(content.fileno())
+    return beside

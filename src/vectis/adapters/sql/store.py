@@ -4,6 +4,7 @@ import sqlalchemy as sa
 
 from vectis.adapters.sql.audit import SqlAudit
 from vectis.adapters.sql.collections import SqlCollections
+from vectis.adapters.sql.credentials import SqlAccess
 from vectis.adapters.sql.database import Database, Pool
 from vectis.adapters.sql.documents import SqlDocuments
 from vectis.adapters.sql.embeddings import SqlEmbeddings
@@ -14,7 +15,7 @@ from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import ControlStore
 
 
-class SqlStore(SqlCollections, SqlDocuments, SqlJobStats, SqlLeases, SqlEmbeddings, SqlAudit, ControlStore):
+class SqlStore(SqlCollections, SqlDocuments, SqlJobStats, SqlLeases, SqlEmbeddings, SqlAudit, SqlAccess, ControlStore):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
 
     async def ping(self) -> None:

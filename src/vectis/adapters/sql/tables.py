@@ -170,3 +170,62 @@ audit_head = sa.Table(
     sa.Column("mark", sa.Text, nullable=False),
 )
 """One row: where the audit ends. Writers hold it while they append."""
+
+access_state = sa.Table(
+    "access_state",
+    metadata,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("signing_keys", sa.Text, nullable=False),
+)
+"""One row once access control is on, none before. Every change of identities takes it first, so they come one by one."""
+
+principals = sa.Table(
+    "principals",
+    metadata,
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("grants", sa.Text, nullable=False),
+    sa.Column("tenant", Key, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("contact", sa.Text, nullable=False),
+    sa.Column("password_hash", sa.Text),
+    sa.Column("created_at", UtcTime, nullable=False),
+)
+
+roles = sa.Table(
+    "roles",
+    metadata,
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("permissions", sa.Text, nullable=False),
+)
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("principal", Key, sa.ForeignKey("principals.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("addresses", sa.Text, nullable=False),
+    sa.Column("scope", sa.Text, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("expires_at", UtcTime),
+    sa.Column("last_used_at", UtcTime),
+    sa.Column("revoked_at", UtcTime),
+    sa.Index("api_keys_by_principal", "principal", "created_at"),
+)
+"""`digest` is the keyed hash of the key's text, which is kept nowhere."""
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", Key, primary_key=True),
+    sa.Column("principal", Key, sa.ForeignKey("principals.name", ondelete="CASCADE"), nullable=False),
+    sa.Column("refreshes", sa.BigInteger, nullable=False),
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("refreshed_at", UtcTime),
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Index("sessions_by_principal", "principal", "created_at"),
+    sa.Index("sessions_by_expiry", "expires_at"),
+)
+"""A session that was ended has no row."""

@@ -34,6 +34,10 @@ class Api:
         """The answer to a PUT."""
         return await self._ask("PUT", path, body=body)
 
+    async def patch(self, path: str, body: Any) -> Any:
+        """The answer to a PATCH."""
+        return await self._ask("PATCH", path, body=body)
+
     async def delete(self, path: str) -> Any:
         """The answer to a DELETE."""
         return await self._ask("DELETE", path)

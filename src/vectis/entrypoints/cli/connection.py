@@ -8,8 +8,10 @@ import httpx
 
 from vectis.domain.errors import Unavailable
 from vectis.entrypoints.cli.api import Api
+from vectis.entrypoints.cli.credential import api_key_var
 from vectis.entrypoints.cli.private_server import private_server
 from vectis.runtime.data_folder import holder
+from vectis.runtime.local_token import read_local_token
 
 UNIX = "unix:"
 
@@ -21,8 +23,11 @@ async def connect(url: str | None, folder: Path, **environment: str) -> AsyncGen
     Unavailable when a private one does not start; a wrong `url` shows at the first call.
     """
     async with AsyncExitStack() as stack:
-        where = url or await _local(stack, folder, environment)
-        yield await stack.enter_async_context(client(where))
+        if url:
+            yield await stack.enter_async_context(client(url, api_key_var.get()))
+            return
+        where = await _local(stack, folder, environment)
+        yield await stack.enter_async_context(client(where, read_local_token(folder) or api_key_var.get()))
 
 
 async def _local(stack: AsyncExitStack, folder: Path, environment: Mapping[str, str]) -> str:
@@ -38,12 +43,13 @@ async def _local(stack: AsyncExitStack, folder: Path, environment: Mapping[str, 
 
 
 @asynccontextmanager
-async def client(url: str) -> AsyncGenerator[Api]:
-    """An HTTP client for `url`, or for the socket behind `unix:/path`."""
+async def client(url: str, credential: str) -> AsyncGenerator[Api]:
+    """An HTTP client for `url`, or for the socket behind `unix:/path`, that shows `credential` when it is not empty."""
+    headers = {"authorization": f"Bearer {credential}"} if credential else {}
     if url.startswith(UNIX):
         transport = httpx.AsyncHTTPTransport(uds=url.removeprefix(UNIX))
-        http = httpx.AsyncClient(base_url="http://vectis", transport=transport)
+        http = httpx.AsyncClient(base_url="http://vectis", transport=transport, headers=headers)
     else:
-        http = httpx.AsyncClient(base_url=url)
+        http = httpx.AsyncClient(base_url=url, headers=headers)
     async with http:
         yield Api(http, url)

@@ -6,13 +6,20 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
+from vectis.entrypoints.cli.credential import api_key_option
+
 COMMANDS = {
+    "init": ("init", "Turn access control on and make the admin's key."),
     "serve": ("serve", "Start the server."),
     "ingest": ("ingest", "Bring files, folders and checkouts of documentation into a collection."),
     "search": ("search", "Ask a question in words and show the ranked answers."),
     "collections": ("collections", "List, show, create, delete and optimize collections; set aliases."),
     "documents": ("documents", "List, show, put and delete documents of a collection."),
     "jobs": ("jobs", "List, show, wait for, retry, cancel and recover background jobs; count them."),
+    "users": ("users", "List, show, create, change, disable and remove people and services."),
+    "keys": ("keys", "List, create, revoke and rotate API keys."),
+    "roles": ("roles", "List, set and delete roles."),
+    "sessions": ("sessions", "List and end sessions of people."),
     "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
     "bench": ("bench", "Measure vector search over HTTP."),
     "config": ("configuration", "Show, check, compare, apply and roll back configurations; templates."),
@@ -39,8 +46,16 @@ class CommandTable(TyperGroup):
 
 
 def load(module: str) -> Any:
-    """The command (or group of commands) that a module beside this one holds as `app`."""
-    return typer.main.get_command(import_module(f"vectis.entrypoints.cli.{module}").app)
+    """The command (or group of commands) that a module beside this one holds as `app`.
+
+    Every command that takes --url takes --api-key too, so that none can forget it.
+    """
+    loaded: Any = typer.main.get_command(import_module(f"vectis.entrypoints.cli.{module}").app)
+    for command in (loaded, *getattr(loaded, "commands", {}).values()):
+        opts = [opt for parameter in command.params for opt in parameter.opts]
+        if "--url" in opts and "--api-key" not in opts:
+            command.params.append(api_key_option())
+    return loaded
 
 
 app = typer.Typer(name="vectis", cls=CommandTable, no_args_is_help=True, pretty_exceptions_enable=False)

@@ -17,7 +17,9 @@ app = typer.Typer(add_completion=False)
 
 @app.command(help=COMMANDS["serve"][1], epilog="Example: vectis serve --port 8080 --data-dir /srv/vectis")
 def serve(
-    host: Annotated[str | None, typer.Option(help="Address to listen on; loopback only.")] = None,
+    host: Annotated[
+        str | None, typer.Option(help="Address to listen on; other than loopback after `vectis init`.")
+    ] = None,
     port: Annotated[int | None, typer.Option(min=0, max=65535, help="Port to listen on; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Where everything is kept.")] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Number of API processes.")] = None,

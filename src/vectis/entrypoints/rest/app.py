@@ -10,6 +10,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from vectis.domain.access import NOBODY
 from vectis.domain.errors import DiskFull, VectisError
+from vectis.entrypoints.rest.credentials import challenge
 from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
 from vectis.entrypoints.rest.origin import Headers
@@ -62,6 +63,8 @@ class RestApp:
     async def _fail(self, error: VectisError, scope: Scope, sent: "_Sent") -> None:
         request_id = scope["vectis.request_id"]
         status, body, headers = problem(error, request_id, scope["vectis.caller"])
+        if status == 401:
+            headers["www-authenticate"] = challenge(scope["path"])
         if status >= 500:
             log.warning("request_failed", code=error.code, detail=error.message, status=status)
         await sent.problem(status, body, request_id, headers)

@@ -23,12 +23,18 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.DocumentNotFound: 404,
     errors.PointNotFound: 404,
     errors.JobNotFound: 404,
+    errors.PrincipalNotFound: 404,
+    errors.RoleNotFound: 404,
+    errors.KeyNotFound: 404,
+    errors.SessionNotFound: 404,
     errors.RouteNotFound: 404,
     errors.MethodNotAllowed: 405,
     errors.Unauthenticated: 401,
+    errors.TokenExpired: 401,
     errors.Forbidden: 403,
     errors.AddressNotAllowed: 403,
     errors.PermissionDenied: 403,
+    errors.InvalidCredentials: 403,
     errors.Conflict: 409,
     errors.CollectionExists: 409,
     errors.DataFolderInUse: 409,
@@ -62,8 +68,6 @@ def problem(error: errors.VectisError, request_id: str, caller: Caller) -> tuple
     headers: dict[str, str] = {}
     if isinstance(error, errors.Unavailable):
         headers["retry-after"] = str(max(1, round(error.retry_after_s)))
-    if isinstance(error, errors.Unauthenticated):
-        headers["www-authenticate"] = "Bearer"
     if isinstance(error, errors.MethodNotAllowed):
         headers["allow"] = str(error.fields["allowed"])
     return status, msgspec.json.encode(body), headers

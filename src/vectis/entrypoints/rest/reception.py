@@ -9,6 +9,7 @@ from starlette.types import Scope
 from vectis.domain.access import ANYONE, NOBODY, Caller, Permission, authorize
 from vectis.domain.audit import Act, Decision
 from vectis.domain.errors import AddressNotAllowed, Forbidden, Unauthenticated, VectisError
+from vectis.entrypoints.rest.credentials import credential_of
 from vectis.entrypoints.rest.origin import ONLY_TLS, PROTECTING, origin, rate_headers
 from vectis.runtime.services import Services
 
@@ -61,7 +62,7 @@ class Reception:
             await self._count(scope, address, None, vector_api=vector_api)
             return NOBODY
         try:
-            caller = self._authenticate(scope)
+            caller = self._authenticate(credential_of(scope), address)
             if not isinstance(caller, Caller):
                 caller = await caller
         except (Unauthenticated, Forbidden):

@@ -1,16 +1,28 @@
 """Every route of the REST surface, as data."""
 
 from vectis.domain.access import Permission
-from vectis.entrypoints.rest import answers, bodies, job_answers
-from vectis.entrypoints.rest.handlers import audit, collections, configuration, documents, jobs, points, search, server
+from vectis.entrypoints.rest import answers, bodies, identities, job_answers
+from vectis.entrypoints.rest.handlers import (
+    access,
+    audit,
+    collections,
+    configuration,
+    documents,
+    jobs,
+    points,
+    search,
+    server,
+)
 from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
 
 V1 = "/api/v1"
+USER = f"{V1}/users/{{user}}"
 COLLECTION = f"{V1}/collections/{{collection}}"
 
 READ = Permission.READ_COLLECTIONS
 WRITE = Permission.WRITE_COLLECTIONS
 RESTART = Permission.RESTART_SERVICES
+PEOPLE = Permission.MANAGE_USERS
 
 SEARCH = (
     Operation("search", "POST", f"{V1}/search", READ, "Search documents by words", search.text,
@@ -111,4 +123,42 @@ CONFIGURATION = (
               body=bodies.RollbackConfiguration, status=202),
 )  # fmt: skip
 
-OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + SERVER + CONFIGURATION
+USERS = (
+    Operation("create_principal", "POST", f"{V1}/users", PEOPLE, "Make a person or a service", access.create_principal,
+              identities.PrincipalView, body=identities.CreatePrincipal, status=201),
+    Operation("list_principals", "GET", f"{V1}/users", PEOPLE, "List people and services", access.list_principals,
+              identities.PrincipalList),
+    Operation("get_principal", "GET", USER, PEOPLE, "Read a person or a service", access.get_principal, identities.PrincipalView),
+    Operation("change_principal", "PATCH", USER, PEOPLE, "Change grants, status or contact", access.change_principal,
+              identities.PrincipalView, body=identities.ChangePrincipal),
+    Operation("delete_principal", "DELETE", USER, PEOPLE, "Remove a person or service with its keys and sessions",
+              access.delete_principal, answers.Deleted),
+    Operation("set_password", "PUT", f"{USER}/password", PEOPLE, "Set a person's password, which ends its sessions",
+              access.set_password, identities.PrincipalView, body=identities.SetPassword),
+    Operation("rotate_keys", "POST", f"{USER}/keys/rotate", PEOPLE, "Revoke all keys of one and make it another",
+              access.rotate_keys, identities.KeyMade, status=201),
+    Operation("create_key", "POST", f"{V1}/keys", PEOPLE, "Make a key, and a service when there is none",
+              access.create_key, identities.KeyMade, body=identities.CreateKey, status=201),
+    Operation("list_keys", "GET", f"{V1}/keys", PEOPLE, "List keys, without their texts", access.list_keys,
+              identities.KeyList, query=identities.OfPrincipal),
+    Operation("revoke_key", "DELETE", f"{V1}/keys/{{id}}", PEOPLE, "Revoke a key", access.revoke_key, answers.Deleted),
+    Operation("list_roles", "GET", f"{V1}/roles", PEOPLE, "List roles", access.list_roles, identities.RoleList),
+    Operation("put_role", "PUT", f"{V1}/roles/{{role}}", PEOPLE, "Create or replace an own role", access.put_role,
+              identities.RoleView, body=identities.PutRole),
+    Operation("delete_role", "DELETE", f"{V1}/roles/{{role}}", PEOPLE, "Remove an own role", access.delete_role,
+              answers.Deleted),
+    Operation("list_sessions", "GET", f"{V1}/sessions", PEOPLE, "List and count open sessions", access.list_sessions,
+              identities.SessionList, query=identities.OfPrincipal),
+    Operation("end_session", "DELETE", f"{V1}/sessions/{{id}}", PEOPLE, "End a session", access.end_session,
+              answers.Deleted),
+    Operation("rotate_signing_key", "POST", f"{V1}/sessions/signing-key", PEOPLE, "Sign access tokens with another key",
+              access.rotate_signing_key, identities.SigningKeyMade, status=201),
+    Operation("log_in", "POST", f"{V1}/tokens", PUBLIC, "Get tokens for name and password", access.log_in,
+              identities.Tokens, body=identities.LogIn, status=201),
+    Operation("refresh_tokens", "POST", f"{V1}/tokens/refresh", PUBLIC, "Get tokens for a refresh token", access.refresh,
+              identities.Tokens, body=identities.RefreshToken, status=201),
+    Operation("log_out", "POST", f"{V1}/tokens/revoke", PUBLIC, "End the session of a refresh token", access.log_out,
+              answers.Deleted, body=identities.RefreshToken),
+)  # fmt: skip
+
+OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + SERVER + CONFIGURATION + USERS

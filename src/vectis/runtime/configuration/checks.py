@@ -1,10 +1,13 @@
 """Whether settings can work together, all objections at once. Pure; whether the other side answers is connectivity's question."""
 
+import re
 from collections.abc import Iterator
 
 import msgspec
 
-from vectis.runtime.settings import Settings
+from vectis.runtime.settings import AccessSettings, Settings
+
+SECRET_MIN = 32
 
 
 class Objection(msgspec.Struct, frozen=True):
@@ -18,17 +21,10 @@ class Objection(msgspec.Struct, frozen=True):
         return f"{self.key}: {self.detail}" + (f" ({self.origin})" if self.origin else "")
 
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
-
 def objections(settings: Settings) -> Iterator[Objection]:
     """Everything that is wrong with the settings taken together."""
     yield from _ranges(settings)
-    if settings.server.host not in LOOPBACK:
-        yield Objection(
-            "server.host",
-            f"{settings.server.host} is not a loopback address; without access control Vectis listens on 127.0.0.1 only",
-        )
+    yield from _secrets(settings.access)
     if settings.engine.kind == "qdrant" and not settings.engine.url:
         yield Objection("engine.url", "say where the Qdrant server is, e.g. http://127.0.0.1:6333")
     try:
@@ -75,10 +71,20 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "limits.vector_api_burst": (limits.vector_api_burst, 1, 1_000_000),
         "jobs.attempts_max": (jobs.attempts_max, 1, 1000),
         "jobs.stop_timeout_s": (jobs.stop_timeout_s, 0, 3600),
+        "access.token_minutes": (settings.access.token_minutes, 1, 1440),
+        "access.session_days": (settings.access.session_days, 1, 3650),
     }
     for key, (value, low, high) in bounds.items():
         if not low <= value <= high:
             yield Objection(key, f"{value} is outside {low} to {high}")
+
+
+def _secrets(access: AccessSettings) -> Iterator[Objection]:
+    if not re.fullmatch("[a-z0-9]{1,16}", access.key_environment):
+        yield Objection("access.key_environment", "1 to 16 lower-case letters and digits")
+    for name, secret in (("key_secret", access.key_secret), ("token_secret", access.token_secret)):
+        if secret and len(secret.reveal()) < SECRET_MIN:
+            yield Objection(f"access.{name}", f"at least {SECRET_MIN} characters; `openssl rand -hex 32` makes one")
 
 
 def _missing_in_production(settings: Settings) -> Iterator[Objection]:

@@ -18,6 +18,9 @@ OLD_NAMES = {"minimal-cost": "personal-use"}
 TEMPLATES = ("personal-use", "basic-database", "production")
 
 ACTIVE_NAME = "config"
+OF_CLIENTS = ("VECTIS_API_KEY",)
+"""Keys that commands read and that are no settings of a server."""
+
 YAML = (".yaml", ".yml")
 SUFFIXES = (".toml", *YAML)
 
@@ -96,7 +99,7 @@ def from_environment(environment: Mapping[str, str]) -> Found:
     for key, place in ALIASES.items():
         yield from _of_alias(key, place, environment)
     for key in sorted(environment):
-        if key.startswith(PREFIX):
+        if key.startswith(PREFIX) and key not in OF_CLIENTS:
             yield _of_own_key(key, environment)
 
 
