@@ -52,6 +52,35 @@ def test_no_process_has_a_secret_in_its_environment(server: RunningServer) -> No
     assert not any(secret in server.log() + shown for secret in SECRETS)
 
 
+def test_the_environment_is_examined(server: RunningServer) -> None:
+    found = server.http.get("/api/v1/environment/status").json()
+    assert {
+        "store",
+        "engine",
+        "embedder",
+        "embedding",
+        "jobs",
+        "settings",
+        "disk",
+        "memory",
+        "file descriptors",
+        "clock",
+    } <= set(found["checks"])
+    assert found["checks"]["store"]["state"] == found["checks"]["settings"]["state"] == "ok"
+    assert found["checks"]["embedding"]["state"] == "warning", "there is no embedder here"
+    assert "GB free" in found["checks"]["disk"]["detail"]
+    again = server.http.get("/api/v1/environment/status").json()["checks"]
+    assert again["embedding"]["age_s"] > 0, "asking an endpoint costs, so it is remembered"
+    assert again["store"]["age_s"] == 0
+
+
+def test_the_connections_to_the_store_are_told(server: RunningServer) -> None:
+    found = server.http.get("/admin/db-stats").json()
+    assert found["backend"] == "sqlite"
+    assert found["connection_pool"]["kept"] == 5
+    assert "Pool size" in found["connection_pool"]["status"]
+
+
 def test_a_configuration_is_applied_while_the_server_answers(server: RunningServer, tmp_path: Path) -> None:
     over, refused = Event(), []
 

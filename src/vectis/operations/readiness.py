@@ -1,15 +1,26 @@
-"""Whether each part answers now, asked with a deadline. Nothing is assumed and nothing is remembered."""
+"""Whether each part answers, asked with a deadline. Nothing is assumed; what is remembered says how old it is."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Literal
 
 import msgspec
 
+from vectis.domain.access import Pass, Permission
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.clock import Clock
 
 Probe = Callable[[], Awaitable[str]]
 """Asks one part and says in a few words what it found; raises VectisError when the part does not answer."""
+
+
+class Surrounding(msgspec.Struct, frozen=True):
+    """A probe with a deadline of its own; an answer is good for `kept_s`, since asking costs."""
+
+    probe: Probe
+    deadline_s: float
+    kept_s: float = 0.0
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -20,6 +31,16 @@ class Finding(msgspec.Struct, frozen=True):
     took_ms: float
 
 
+class Look(msgspec.Struct, frozen=True):
+    """What one look found, and when: `ok`, `warning` for what can be done without, or `failed`."""
+
+    state: Literal["ok", "warning", "failed"]
+    detail: str
+    took_ms: float
+    at: datetime
+    age_s: float
+
+
 class Readiness(msgspec.Struct, frozen=True):
     """`healthy`: all answer; `degraded`: only parts that search can do without do not; `unhealthy`: a needed part does not."""
 
@@ -28,33 +49,68 @@ class Readiness(msgspec.Struct, frozen=True):
 
 
 class ReadinessService:
-    """Asks all probes at once."""
+    """Asks all probes at once. Those of `surroundings` are looked at on demand and are no part of the health."""
 
     def __init__(
-        self, *, needed: Mapping[str, Probe], optional: Mapping[str, Probe], clock: Clock, deadline_s: float
+        self,
+        *,
+        needed: Mapping[str, Probe],
+        optional: Mapping[str, Probe],
+        surroundings: Mapping[str, Surrounding],
+        clock: Clock,
+        deadline_s: float,
     ) -> None:
         self._needed = needed
         self._optional = optional
+        self._surroundings = surroundings
+        self._remembered: dict[str, Look] = {}
         self._clock = clock
         self._deadline_s = deadline_s
 
     async def check(self) -> Readiness:
         """Ask every part. Takes at most the deadline; never raises for a part that fails."""
         probes = {**self._needed, **self._optional}
-        findings = dict(zip(probes, await asyncio.gather(*map(self._ask, probes.values())), strict=True))
+        findings = dict(
+            zip(
+                probes,
+                await asyncio.gather(*(self._ask(probe, self._deadline_s) for probe in probes.values())),
+                strict=True,
+            )
+        )
         if not all(findings[name].ok for name in self._needed):
             status = "unhealthy"
         else:
             status = "healthy" if all(finding.ok for finding in findings.values()) else "degraded"
         return Readiness(status=status, findings=findings)
 
-    async def _ask(self, probe: Probe) -> Finding:
+    async def examine(self, by: Pass) -> dict[str, Look]:
+        """Look at every part and at the surroundings; only what is costly is remembered for a while."""
+        by.require(Permission.VIEW_METRICS)
+        parts = {
+            name: Surrounding(probe, self._deadline_s) for name, probe in {**self._optional, **self._needed}.items()
+        }
+        looks = {**parts, **self._surroundings}
+        found = await asyncio.gather(*(self._look(name, look) for name, look in looks.items()))
+        return dict(zip(looks, found, strict=True))
+
+    async def _look(self, name: str, look: Surrounding) -> Look:
+        now = self._clock.now()
+        known = self._remembered.get(name)
+        if known is not None and (age_s := (now - known.at).total_seconds()) < look.kept_s:
+            return msgspec.structs.replace(known, age_s=round(age_s, 3))
+        finding = await self._ask(look.probe, look.deadline_s)
+        bad = "failed" if name in self._needed else "warning"
+        evidence = Look("ok" if finding.ok else bad, finding.detail, finding.took_ms, now, 0.0)
+        self._remembered[name] = evidence
+        return evidence
+
+    async def _ask(self, probe: Probe, deadline_s: float) -> Finding:
         started = self._clock.monotonic()
         try:
-            async with asyncio.timeout(self._deadline_s):
+            async with asyncio.timeout(deadline_s):
                 ok, detail = True, await probe()
         except TimeoutError:
-            ok, detail = False, f"no answer within {self._deadline_s} s"
+            ok, detail = False, f"no answer within {deadline_s:g} s"
         except VectisError as error:
             ok, detail = False, error.message
         return Finding(ok=ok, detail=detail, took_ms=round((self._clock.monotonic() - started) * 1000, 3))

@@ -11,6 +11,7 @@ from vectis.access.service import AccessService
 from vectis.catalog.service import CatalogService
 from vectis.domain.access import Caller, Pass
 from vectis.domain.measurements import FilterUse
+from vectis.domain.ports.control import Connections
 from vectis.ingest.service import IngestService
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
@@ -29,6 +30,9 @@ Authenticate = Callable[[str, str], Caller | Awaitable[Caller]]
 
 Raises Unauthenticated, Forbidden.
 """
+
+ReadConnections = Callable[[Pass], Connections]
+"""The control store's connections in this process, for a pass to view_metrics."""
 
 ReadFilterUses = Callable[[str], Awaitable[dict[str, FilterUse]]]
 """By which payload keys a collection was filtered, in all processes of this server."""
@@ -51,6 +55,7 @@ class Services(msgspec.Struct, frozen=True):
     audit: AuditTrail
     observe: ObserveRequest
     metrics: RenderMetrics
+    connections: ReadConnections
     filter_uses: ReadFilterUses
     body_bytes_max: int
     query_bytes_max: int

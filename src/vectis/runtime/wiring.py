@@ -36,6 +36,7 @@ from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
 from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
+from vectis.adapters.system.machine import Machine
 from vectis.catalog.jobs import optimize_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import OPTIMIZE, CatalogService
@@ -44,6 +45,7 @@ from vectis.domain.audit import SealKey
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
 from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
+from vectis.domain.ports.control import Connections
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
@@ -52,14 +54,14 @@ from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
-from vectis.jobs.health import in_words
 from vectis.jobs.service import JobService
-from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.access_wiring import look_after_access, make_access
+from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.paths import FolderLayout
+from vectis.runtime.probes import readiness
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
@@ -68,7 +70,6 @@ from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
 
-HEALTH_DEADLINE_S = 2.0
 QUERY_LOOKUP_S = 0.05
 DOCUMENTS_LOOKUP_S = 10.0
 """How long the store is asked for vectors that are known, before they are computed."""
@@ -128,7 +129,15 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                     timeout_s=settings.search.timeout_s,
                 ),
             ),
-            readiness=_readiness(parts),
+            readiness=readiness(
+                parts.store,
+                parts.engine,
+                parts.embedder,
+                parts.clock,
+                machine=Machine(paths.folder, parts.clock).probes(),
+                link=SupervisorLink(paths.supervisor_socket),
+            ),
+            connections=lambda by: _connections(parts, by),
             jobs=JobService(ledger=parts.store, clock=parts.clock),
             configuration=RunningConfiguration(configuration),
             admission=_admission(settings.limits, parts),
@@ -313,32 +322,9 @@ async def _open_embeddings(
     return embeddings
 
 
-def _readiness(parts: _Parts) -> ReadinessService:
-    async def store() -> str:
-        await parts.store.ping()
-        return "the control store answers"
-
-    async def engine() -> str:
-        await parts.engine.troubles()  # what it says of itself is upkeep's: it answers and can serve its collections
-        return parts.engine.features.name
-
-    async def upkeep() -> str:
-        if found := await parts.engine.troubles():
-            raise EngineUnavailable("; ".join(found))
-        return "builds and writes go well"
-
-    async def embedder() -> str:
-        return parts.embedder.profile.model
-
-    async def jobs() -> str:
-        return in_words(await parts.store.job_stats(parts.clock.now()))
-
-    return ReadinessService(
-        needed={"store": store, "engine": engine},
-        optional={"embedder": embedder, "upkeep": upkeep, "jobs": jobs},
-        clock=parts.clock,
-        deadline_s=HEALTH_DEADLINE_S,
-    )
+def _connections(parts: _Parts, by: Pass) -> Connections:
+    by.require(Permission.VIEW_METRICS)
+    return parts.store.connections()
 
 
 async def _render_metrics(parts: _Parts, by: Pass) -> bytes:

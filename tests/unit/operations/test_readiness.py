@@ -2,9 +2,11 @@
 
 import asyncio
 
+from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.system.clock import SystemClock
+from vectis.domain.access import ANYONE, Permission, authorize
 from vectis.domain.errors import EmbedderUnavailable, StoreUnavailable
-from vectis.operations.readiness import Probe, ReadinessService
+from vectis.operations.readiness import Probe, ReadinessService, Surrounding
 
 
 async def fine() -> str:
@@ -25,7 +27,7 @@ async def hangs() -> str:
 
 
 def service(needed: dict[str, Probe], optional: dict[str, Probe]) -> ReadinessService:
-    return ReadinessService(needed=needed, optional=optional, clock=SystemClock(), deadline_s=0.05)
+    return ReadinessService(needed=needed, optional=optional, surroundings={}, clock=SystemClock(), deadline_s=0.05)
 
 
 async def test_all_answer() -> None:
@@ -45,3 +47,37 @@ async def test_a_needed_part_that_fails_or_hangs_is_unhealthy() -> None:
     assert found.status == "unhealthy"
     assert "start the database" in found.findings["store"].detail
     assert "0.05 s" in found.findings["engine"].detail
+
+
+async def test_an_examination_says_how_old_each_look_is() -> None:
+    asked: list[str] = []
+    clock = ManualClock()
+
+    def counted(name: str) -> Probe:
+        async def probe() -> str:
+            asked.append(name)
+            return "looked"
+
+        return probe
+
+    examined = ReadinessService(
+        needed={"store": away},
+        optional={"embedder": no_weights},
+        surroundings={
+            "costly": Surrounding(counted("costly"), 1.0, kept_s=60.0),
+            "cheap": Surrounding(counted("cheap"), 1.0),
+        },
+        clock=clock,
+        deadline_s=0.05,
+    )
+    by = authorize(ANYONE, Permission.VIEW_METRICS)
+    first = await examined.examine(by)
+    clock.advance(7.0)
+    second = await examined.examine(by)
+    assert {name: evidence.state for name, evidence in first.items()} == {
+        "store": "failed", "embedder": "warning", "costly": "ok", "cheap": "ok",
+    }  # fmt: skip
+    assert sorted(asked) == ["cheap", "cheap", "costly"]
+    assert second["costly"].at == first["costly"].at
+    assert second["costly"].age_s == 7.0
+    assert second["cheap"].age_s == 0

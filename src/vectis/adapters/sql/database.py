@@ -14,10 +14,11 @@ from sqlalchemy import event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.pool import AsyncAdaptedQueuePool, QueuePool
 
 from vectis.adapters.sql.errors import DRIVER_ERRORS, translate
 from vectis.domain.errors import DiskFull, InvalidSetting
+from vectis.domain.ports.control import Connections
 
 DISK_RESERVE_BYTES = 128 << 20
 """Free space beside a SQLite file that what users add leaves alone, so that what they added already can still be indexed."""
@@ -86,6 +87,19 @@ class Database:
             _require_space(Path(self.url.database or ""))
         async with _transaction(self._writer) as connection:
             yield connection
+
+    def connections(self) -> Connections:
+        """What connections there are now; of SQLite those that read and the one that writes."""
+        engines = {id(engine): engine for engine in (self._reader, self._writer)}.values()
+        pools = [pool for engine in engines if isinstance(pool := engine.pool, QueuePool)]
+        return Connections(
+            backend=self.url.get_backend_name(),
+            kept=sum(pool.size() for pool in pools),
+            in_use=sum(pool.checkedout() for pool in pools),
+            idle=sum(pool.checkedin() for pool in pools),
+            overflow=sum(max(0, pool.overflow()) for pool in pools),
+            status="; ".join(pool.status() for pool in pools),
+        )
 
     async def close(self) -> None:
         """Close every connection."""

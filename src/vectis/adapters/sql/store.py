@@ -12,7 +12,7 @@ from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.domain.errors import VectisError
-from vectis.domain.ports.control import ControlStore
+from vectis.domain.ports.control import Connections, ControlStore
 
 
 class SqlStore(SqlCollections, SqlDocuments, SqlJobStats, SqlLeases, SqlEmbeddings, SqlAudit, SqlAccess, ControlStore):
@@ -22,6 +22,10 @@ class SqlStore(SqlCollections, SqlDocuments, SqlJobStats, SqlLeases, SqlEmbeddin
         """See the port."""
         async with self._database.read() as connection:
             await connection.execute(sa.select(1))
+
+    def connections(self) -> Connections:
+        """See the port."""
+        return self._database.connections()
 
     async def close(self) -> None:
         """Close every connection; the store is of no use afterwards."""

@@ -154,9 +154,24 @@ class JobLedger(Protocol):
         ...
 
 
+class Connections(msgspec.Struct, frozen=True):
+    """The store's connections in this process: `kept` at most, `in_use` now, `overflow` beyond the kept ones now."""
+
+    backend: str
+    kept: int
+    in_use: int
+    idle: int
+    overflow: int
+    status: str
+
+
 class ControlStore(CollectionStore, DocumentStore, JobLedger, Protocol):
     """All of it, as wiring hands it round; a feature asks for the part it needs."""
 
     async def ping(self) -> None:
         """Return when the store answers."""
+        ...
+
+    def connections(self) -> Connections:
+        """What connections there are now; nothing is asked for it."""
         ...

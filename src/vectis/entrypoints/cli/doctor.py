@@ -15,7 +15,7 @@ import msgspec
 import typer
 from rich.text import Text
 
-from vectis.domain.errors import VectisError
+from vectis.domain.errors import PermissionDenied, Unauthenticated, VectisError
 from vectis.entrypoints.cli.api import Api, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
@@ -162,14 +162,32 @@ async def _server(url: str | None, folder: Path) -> list[Examined]:
     try:
         async with connect(url, folder) as api:
             health = await api.health()
-            filters = await _filters(api) if health["status"] != "unhealthy" else []
+            state = {"healthy": "ok", "degraded": "warning"}.get(health["status"], "failed")
+            found = [_examined("server", state, f"{health['status']} at {api.where}")]
+            checks, filters = await _checks(api), await _filters(api)
     except VectisError as error:
         return [Examined("server", "failed", error.message, "read its log; the message above tells what it says")]
-    state = {"healthy": "ok", "degraded": "warning"}.get(health["status"], "failed")
-    lines = [
-        msgspec.convert({"name": "server", "state": state, "detail": f"{health['status']} at {api.where}"}, Examined)
-    ]
-    return [*lines, *(_part(name, check, health["status"]) for name, check in health["checks"].items()), *filters]
+    if checks is None:
+        return found + [_part(name, check, health["status"]) for name, check in health["checks"].items()] + filters
+    return found + [_looked_at(name, check) for name, check in checks.items()] + filters
+
+
+async def _checks(api: Api) -> dict[str, Any] | None:
+    """Every look that the server takes; None for who may not see them, when what is public has to do."""
+    try:
+        return (await api.get("/environment/status"))["checks"]
+    except (Unauthenticated, PermissionDenied):
+        return None
+
+
+def _looked_at(name: str, check: dict[str, Any]) -> Examined:
+    seen = f", {check['age_s']:.0f} s ago" if check["age_s"] else ""
+    detail = f"{check['detail']} ({check['took_ms']:.1f} ms{seen})"
+    return _examined(name, check["state"], detail, "" if check["state"] == "ok" else REMEDIES.get(name, ""))
+
+
+def _examined(name: str, state: str, detail: str, remedy: str = "") -> Examined:
+    return msgspec.convert({"name": name, "state": state, "detail": detail, "remedy": remedy}, Examined)
 
 
 async def _filters(api: Api) -> list[Examined]:

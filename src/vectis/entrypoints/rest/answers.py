@@ -228,84 +228,46 @@ class SearchAnswers(msgspec.Struct):
     answers: list[SearchAnswer]
 
 
-class SettingView(msgspec.Struct):
-    """One setting, secrets masked, and where its value comes from."""
-
-    key: str
-    value: Any
-    origin: str
-
-
-class ConfigurationChange(msgspec.Struct):
-    """The last change since the start: none, applying, applied or taken_back, with its version once it is done.
-
-    `file` is the active configuration. `unused` are settings in it that the environment or command line outweighs.
-    """
-
-    state: str
-    version: int | None
-    detail: str
-    file: str
-    unused: list[str]
-
-
-class ConfigurationView(msgspec.Struct):
-    """What the answering process was started with."""
-
-    settings: list[SettingView]
-    change: ConfigurationChange
-
-
-class ConfigurationVersionView(msgspec.Struct):
-    """One version; `reason` says why it was taken back."""
-
-    number: int
-    at: datetime
-    author: str
-    description: str
-    outcome: str
-    reason: str
-    text: str
-
-
-class ConfigurationHistory(msgspec.Struct):
-    """Every version, newest first; `active` is null when the file was edited by hand."""
-
-    active: int | None
-    versions: list[ConfigurationVersionView]
-
-
-class ObjectionView(msgspec.Struct):
-    """A setting that cannot stay as it is."""
-
-    key: str
-    detail: str
-    origin: str
-
-
-class WaitingView(msgspec.Struct):
-    """A setting whose value in the file is not the one that runs."""
-
-    key: str
-    running: Any
-    file: Any
-
-
-class ConfigurationValidity(msgspec.Struct):
-    """Whether a start with the file as it is now would work, and what would be different then."""
-
-    valid: bool
-    objections: list[ObjectionView]
-    warnings: list[str]
-    waiting: list[WaitingView]
-
-
 class Check(msgspec.Struct):
     """One port, asked just now."""
 
     status: str
     detail: str
     took_ms: float
+
+
+class EvidenceView(msgspec.Struct):
+    """What one look found (`ok`, `warning`, `failed`), when, and how old that is."""
+
+    state: str
+    detail: str
+    took_ms: float
+    at: datetime
+    age_s: float
+
+
+class EnvironmentStatus(msgspec.Struct):
+    """Every part of the server and what it runs in; `status` is the worst of the checks."""
+
+    status: str
+    checks: dict[str, EvidenceView]
+
+
+class ConnectionPool(msgspec.Struct):
+    """Connections to the control store: at most `kept` stay open, `in_use` and `idle` now, `overflow` beyond the kept ones."""
+
+    kept: int
+    in_use: int
+    idle: int
+    overflow: int
+    status: str
+
+
+class DatabaseStats(msgspec.Struct):
+    """The control store as the answering process sees it."""
+
+    backend: str
+    connection_pool: ConnectionPool
 
 
 class Health(msgspec.Struct):

@@ -1,7 +1,7 @@
 """Every route of the REST surface, as data."""
 
 from vectis.domain.access import Permission
-from vectis.entrypoints.rest import answers, bodies, identities, job_answers
+from vectis.entrypoints.rest import answers, bodies, configuration_answers, identities, job_answers
 from vectis.entrypoints.rest.handlers import (
     access,
     audit,
@@ -105,21 +105,26 @@ SERVER = (
               audit.list_entries, answers.AuditPage, query=bodies.AuditQuery),
     Operation("verify_audit", "POST", f"{V1}/audit/verify", Permission.MANAGE_USERS, "Check that the audit is whole",
               audit.verify, answers.AuditVerified),
+    Operation("environment_status", "GET", f"{V1}/environment/status", Permission.VIEW_METRICS,
+              "Look at every part and at what the server runs in", server.environment, answers.EnvironmentStatus),
+    Operation("database_stats", "GET", "/admin/db-stats", Permission.VIEW_METRICS,
+              "Connections to the control store", server.database, answers.DatabaseStats),
     Operation("metrics", "GET", "/metrics", Permission.VIEW_METRICS, "Prometheus metrics", server.metrics, bytes),
 )  # fmt: skip
 
 CONFIGURATION = (
     Operation("show_configuration", "GET", f"{V1}/config", Permission.SYSTEM_CONFIG, "Every setting with its origin",
-              configuration.show, answers.ConfigurationView),
+              configuration.show, configuration_answers.ConfigurationView),
     Operation("list_configuration_versions", "GET", f"{V1}/config/history", Permission.SYSTEM_CONFIG,
-              "Every version of the configuration", configuration.history, answers.ConfigurationHistory),
+              "Every version of the configuration", configuration.history, configuration_answers.ConfigurationHistory),
     Operation("validate_configuration", "GET", f"{V1}/config/validate", Permission.VIEW_METRICS,
-              "Whether a start with the file as it is would work", configuration.validate, answers.ConfigurationValidity),
+              "Whether a start with the file as it is would work", configuration.validate,
+              configuration_answers.ConfigurationValidity),
     Operation("apply_configuration", "POST", f"{V1}/config/apply", Permission.SYSTEM_CONFIG,
               "Apply a configuration; it is taken back when it is not healthy", configuration.apply,
-              answers.ConfigurationChange, body=bodies.ApplyConfiguration, status=202),
+              configuration_answers.ConfigurationChange, body=bodies.ApplyConfiguration, status=202),
     Operation("roll_back_configuration", "POST", f"{V1}/config/rollback", Permission.SYSTEM_CONFIG,
-              "Go back to an earlier configuration", configuration.rollback, answers.ConfigurationChange,
+              "Go back to an earlier configuration", configuration.rollback, configuration_answers.ConfigurationChange,
               body=bodies.RollbackConfiguration, status=202),
 )  # fmt: skip
 

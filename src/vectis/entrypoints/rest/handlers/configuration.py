@@ -2,7 +2,7 @@
 
 import msgspec
 
-from vectis.entrypoints.rest import answers
+from vectis.entrypoints.rest import configuration_answers as answers
 from vectis.entrypoints.rest.operation import Call
 from vectis.runtime.configuration.link import ApplyRequest, ChangeReport
 from vectis.runtime.configuration.versions import ConfigurationVersion

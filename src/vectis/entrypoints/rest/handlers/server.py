@@ -23,6 +23,28 @@ async def health(call: Call) -> answers.Health | Reply:
     return Reply(view, 503) if readiness.status == "unhealthy" else view
 
 
+async def environment(call: Call) -> answers.EnvironmentStatus:
+    """Look at every part and at what the server runs in."""
+    found = await call.services.readiness.examine(call.may_all())
+    states = {evidence.state for evidence in found.values()}
+    return answers.EnvironmentStatus(
+        status=next(state for state in ("failed", "warning", "ok") if state in states),
+        checks={
+            name: answers.EvidenceView(state=e.state, detail=e.detail, took_ms=e.took_ms, at=e.at, age_s=e.age_s)
+            for name, e in found.items()
+        },
+    )
+
+
+async def database(call: Call) -> answers.DatabaseStats:
+    """The control store's connections in this process."""
+    found = call.services.connections(call.may_all())
+    pool = answers.ConnectionPool(
+        kept=found.kept, in_use=found.in_use, idle=found.idle, overflow=found.overflow, status=found.status
+    )
+    return answers.DatabaseStats(backend=found.backend, connection_pool=pool)
+
+
 async def metrics(call: Call) -> Reply:
     """Prometheus text of all processes of this server."""
     return Reply(await call.services.metrics(call.may_all()), 200, TEXT)
