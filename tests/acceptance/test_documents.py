@@ -138,3 +138,19 @@ def test_an_alias_leads_to_its_collection(http: httpx.Client, docs: str) -> None
     refused = http.delete("/api/v1/collections/docs")
     assert (refused.status_code, refused.json()["code"]) == (409, "conflict")
     assert http.delete("/api/v1/aliases/public").status_code == 200
+
+
+def test_a_collection_ranks_as_it_was_created_to(http: httpx.Client) -> None:
+    search = {"fusion": {"type": "scores", "sparse": 3, "document_dense": 0}, "limit": 2}
+    created = http.post("/api/v1/collections", json={"name": "own-ranking", "search": search})
+    assert created.json()["profile"]["search"]["fusion"]["sparse"] == 3
+    assert created.json()["profile"]["search"]["prefetch_documents"] == 300
+    put = http.post("/api/v1/collections/own-ranking/documents", params={"wait": "true"}, json={"documents": DOCUMENTS})
+    assert put.json()["state"] == "done"
+    body = {"collection": "own-ranking", "query": "an alias", "explain": True}
+    first, *others = http.post("/api/v1/search", json=body).json()["results"]
+    assert len(others) == 1
+    assert set(first["explanation"]["contributions"]) == {"dense", "sparse", "document_sparse"}
+    body["settings"] = {"fusion": {"type": "scores"}}
+    first, *_ = http.post("/api/v1/search", json=body).json()["results"]
+    assert len(first["explanation"]["contributions"]) == 4

@@ -12,6 +12,8 @@ from vectis.domain.profiles import (
     Chunking,
     CollectionProfile,
     EmbeddingProfile,
+    SearchSettings,
+    check_search,
 )
 from vectis.domain.schema import (
     CollectionSchema,
@@ -51,6 +53,7 @@ class Wishes(msgspec.Struct, frozen=True):
     optimizers: OptimizerParams | None = None
     payload_indexes: dict[str, PayloadIndexKind] | None = None
     chunking: Chunking | None = None
+    search: SearchSettings | None = None
 
 
 def document_profile(embedding: EmbeddingProfile) -> CollectionProfile:
@@ -99,6 +102,9 @@ def tailored(base: CollectionProfile, wishes: Wishes) -> CollectionProfile:
     profile = msgspec.structs.replace(base, schema=msgspec.structs.replace(schema, **given))
     if wishes.chunking is not None:
         profile = msgspec.structs.replace(profile, chunking=wishes.chunking)
+    if wishes.search is not None:
+        check_search(wishes.search, at="search")
+        profile = msgspec.structs.replace(profile, search=wishes.search)
     _check(profile)
     return profile
 

@@ -1,8 +1,16 @@
 """Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
 
-from vectis.domain.queries import Fusion
+from msgspec import structs
+
+from vectis.domain.errors import InvalidInput
+from vectis.domain.queries import HNSW_EF_MAX, Fusion, Rrf
 from vectis.domain.schema import CollectionSchema
 from vectis.domain.shapes import Shape
+
+PREFETCH_MAX = 10_000
+LIMIT_MAX = 1000
+OVERSAMPLING_MAX = 16.0
+WEIGHT_MAX = 1000.0
 
 DENSE = "dense"
 SPARSE = "sparse"
@@ -75,3 +83,30 @@ class CollectionProfile(Shape, frozen=True):
     embedding: EmbeddingProfile | None = None
     chunking: Chunking = Chunking()
     search: SearchSettings = SearchSettings()
+
+
+def check_search(settings: SearchSettings, *, at: str) -> None:
+    """Raise InvalidInput, naming the field below `at`, when a number is out of its bounds or no prefetch has a weight."""
+    bounds: list[tuple[str, float, float, float]] = [
+        ("limit", settings.limit, 1, LIMIT_MAX),
+        ("prefetch_dense", settings.prefetch_dense, 1, PREFETCH_MAX),
+        ("prefetch_sparse", settings.prefetch_sparse, 1, PREFETCH_MAX),
+        ("prefetch_documents", settings.prefetch_documents, 1, PREFETCH_MAX),
+        ("hnsw_ef", settings.hnsw_ef, 1, HNSW_EF_MAX),
+        ("oversampling", settings.oversampling, 1, OVERSAMPLING_MAX),
+    ]
+    if isinstance(settings.fusion, Scores):
+        weights = structs.asdict(settings.fusion)
+        bounds += [(f"fusion.{name}", weight, 0, WEIGHT_MAX) for name, weight in weights.items()]
+        if not any(weights.values()):
+            raise InvalidInput(f"{at}.fusion: give a weight above 0", field=f"{at}.fusion")
+    if isinstance(settings.fusion, Rrf):
+        bounds.append(("fusion.k", settings.fusion.k, 1, 10_000))
+        of_prefetches = settings.fusion.weights
+        if of_prefetches is not None and (len(of_prefetches) != 2 or min(of_prefetches) <= 0):
+            raise InvalidInput(
+                f"{at}.fusion.weights: give 2 numbers above 0, dense first, then sparse", field=f"{at}.fusion.weights"
+            )
+    for field, value, low, high in bounds:
+        if not low <= value <= high:
+            raise InvalidInput(f"{at}.{field}: {value} is outside {low} to {high}", field=f"{at}.{field}")

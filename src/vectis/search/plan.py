@@ -10,8 +10,8 @@ from vectis.domain.documents import DOCUMENT_ID
 from vectis.domain.errors import EmptyQuery, InvalidInput, InvalidVector, LimitExceeded, Unsupported
 from vectis.domain.filters import check
 from vectis.domain.points import Dense, ScoredPoint, SparseVector
-from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, Scores, SearchSettings
-from vectis.domain.queries import HNSW_EF_MAX, EngineQuery, Fusion, Nearest, Rrf, SearchParams, Selector
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, Scores, SearchSettings, check_search
+from vectis.domain.queries import EngineQuery, Fusion, Nearest, Rrf, SearchParams, Selector
 from vectis.domain.schema import CollectionSchema, check_vectors
 from vectis.search.requests import Mode, TextSearch, VectorSearch
 from vectis.search.scores import Prefetched
@@ -20,9 +20,6 @@ GROUP_OVERSAMPLING = 5
 """Chunks asked for per document wanted: pages of documentation rarely have more chunks among the best."""
 
 CANDIDATES_MAX = 2000
-PREFETCH_MAX = 10_000
-OVERSAMPLING_MAX = 16.0
-WEIGHT_MAX = 1000.0
 
 _VECTORS_OF: dict[Mode, tuple[str, ...]] = {
     "default": (DENSE, SPARSE),
@@ -91,7 +88,7 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     fusion = settings.fusion
     if request.mode == "hybrid":
         fusion = request.overrides.fusion or Rrf()
-    _check_settings(settings, fusion)
+    check_search(msgspec.structs.replace(settings, fusion=fusion), at="settings")
     limit = settings.limit if request.limit is None else request.limit
     _check_window(limit, request.offset, limits)
     if request.filter is not None:
@@ -228,32 +225,6 @@ def _check_window(limit: int, offset: int, limits: SearchLimits) -> None:
             )  # fmt: skip
     if limit < 1 or offset < 0:
         raise InvalidInput("limit: must be 1 or more, and offset 0 or more", field="limit")
-
-
-def _check_settings(settings: SearchSettings, fusion: Fusion | Scores) -> None:
-    bounds: list[tuple[str, float, float, float]] = [
-        ("prefetch_dense", settings.prefetch_dense, 1, PREFETCH_MAX),
-        ("prefetch_sparse", settings.prefetch_sparse, 1, PREFETCH_MAX),
-        ("prefetch_documents", settings.prefetch_documents, 1, PREFETCH_MAX),
-        ("hnsw_ef", settings.hnsw_ef, 1, HNSW_EF_MAX),
-        ("oversampling", settings.oversampling, 1, OVERSAMPLING_MAX),
-    ]
-    if isinstance(fusion, Scores):
-        weights_of = msgspec.structs.asdict(fusion)
-        bounds += [(f"fusion.{name}", weight, 0, WEIGHT_MAX) for name, weight in weights_of.items()]
-        if not any(weights_of.values()):
-            raise InvalidInput("settings.fusion: give a weight above 0", field="settings.fusion")
-    if isinstance(fusion, Rrf):
-        bounds.append(("fusion.k", fusion.k, 1, 10_000))
-        weights, prefetches = fusion.weights, len(_VECTORS_OF["hybrid"])
-        if weights is not None and (len(weights) != prefetches or min(weights) <= 0):
-            raise InvalidInput(
-                f"settings.fusion.weights: give {prefetches} numbers above 0, dense first, then sparse",
-                field="settings.fusion.weights",
-            )
-    for field, value, low, high in bounds:
-        if not low <= value <= high:
-            raise InvalidInput(f"settings.{field}: {value} is outside {low} to {high}", field=f"settings.{field}")
 
 
 def _only_vector(schema: CollectionSchema, *, sparse: bool) -> str:

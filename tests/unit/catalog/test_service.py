@@ -27,7 +27,7 @@ from vectis.domain.errors import (
     PermissionDenied,
 )
 from vectis.domain.jobs import MAINTENANCE_QUEUE
-from vectis.domain.profiles import Chunking, EmbeddingProfile
+from vectis.domain.profiles import Chunking, EmbeddingProfile, Scores, SearchSettings
 from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
 
 SMALL = Wishes(dense={"dense": DenseParams(size=4)}, quantization=None)
@@ -148,6 +148,8 @@ async def test_payload_indexes_are_bounded_and_named(house: House) -> None:
         (Wishes(dense={"v": DenseParams()}, sparse={"v": SparseParams()}), InvalidInput, "dense vector already"),
         (Wishes(hnsw=HnswParams(m=1000)), InvalidInput, "hnsw.m"),
         (Wishes(chunking=Chunking(target=4)), InvalidInput, "chunking.target"),
+        (Wishes(search=SearchSettings(prefetch_documents=0)), InvalidInput, "search.prefetch_documents"),
+        (Wishes(search=SearchSettings(fusion=Scores(dense=-1))), InvalidInput, "search.fusion.dense"),
         (Wishes(chunking=Chunking(target=100, overlap=90)), InvalidInput, "chunking.overlap"),
         (
             Wishes(payload_indexes={f"k{i}": PayloadIndexKind.KEYWORD for i in range(65)}),

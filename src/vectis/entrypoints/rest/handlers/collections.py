@@ -22,6 +22,7 @@ async def create(call: Call) -> answers.CollectionDetail:
         optimizers=body.optimizers,
         payload_indexes=body.payload_indexes,
         chunking=body.chunking,
+        search=body.search,
     )
     profile = body.profile or (VECTORS if own_vectors else DOCUMENT)
     return _detail(call, await call.services.catalog.create(call.may(body.name), profile, wishes), {})
