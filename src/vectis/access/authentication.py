@@ -198,6 +198,8 @@ class Authenticator:
     async def _resolve_token(self, token: str, address: str) -> _KnownCaller | RefusalReason:
         try:
             claims = self._tokens.read(token, self._keyring.signing)
+            if claims.expires_at <= self._clock.now():
+                raise TokenExpired("the access token has expired; POST /api/v1/tokens/refresh gives another")
         except TokenExpired:
             self._on_refused(RefusedCredential(RefusalReason.EXPIRED, "", address))
             raise

@@ -1,0 +1,144 @@
+"""What access control costs a search, and what a flood of wrong keys costs a client with a good one.
+
+Two servers with the same vectors, one with access control and one without, are asked in turns within one run.
+"""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+from urllib.parse import urlsplit
+
+import uvloop
+
+from benchmarks.plain_loop import LIMIT
+from benchmarks.server import running_server
+from benchmarks.vectors import DIMENSION, Floats, make
+from vectis.access.keys import make_key
+from vectis.entrypoints.cli.load import LoadReport, load, post
+
+COLLECTION = "bench"
+SEARCH = "/api/v1/vectors/search"
+CLIENTS = 16
+FLOOD_CLIENTS = 32
+RATES = (1_000, 10_000)
+
+
+def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
+    """Search with and without access control, then a few good clients beside floods of wrong keys."""
+    vectors, queries = make(points, part=0), make(500, part=1)
+    with tempfile.TemporaryDirectory(prefix="vectis-bench-") as temporary:
+        folder = Path(temporary) / "data"
+        key = _vectis("init", "--data-dir", str(folder))["admin_key"]
+        with running_server() as without, running_server(folder=folder) as guarded:
+            guarded.http.headers["x-api-key"] = key
+            for server in (without, guarded):
+                server.create(COLLECTION, DIMENSION)
+                server.upload(COLLECTION, vectors)
+                server.optimize(COLLECTION)
+            requests = {
+                "without": (without.url, _requests(queries, "")),
+                "with": (guarded.url, _requests(queries, key)),
+            }
+            runs: dict[str, list[LoadReport]] = {name: [] for name in requests}
+            for turn in range(rounds):
+                for name in sorted(requests, reverse=turn % 2 == 1):
+                    url, bodies = requests[name]
+                    runs[name].append(_load(url, bodies, CLIENTS, seconds))
+            return {
+                "points": points,
+                "search": _compared(runs),
+                "wrong_keys": _floods(guarded.url, requests["with"][1], rounds=rounds, seconds=seconds),
+            }
+
+
+def _compared(runs: dict[str, list[LoadReport]]) -> dict[str, Any]:
+    pairs = list(zip(runs["with"], runs["without"], strict=True))
+    shares = [guarded.requests_per_s / free.requests_per_s for guarded, free in pairs]
+    return {
+        "clients": CLIENTS,
+        "requests_per_s": {name: [round(r.requests_per_s) for r in reports] for name, reports in runs.items()},
+        "errors": sum(r.errors for reports in runs.values() for r in reports),
+        "with_as_share_of_without": [round(share, 3) for share in shares],
+        "median_share": round(statistics.median(shares), 3),
+    }
+
+
+def _floods(url: str, good: list[bytes], *, rounds: int, seconds: float) -> dict[str, Any]:
+    """p99 of four good clients alone, and beside floods at each rate, in turns; a flood may not reach its rate."""
+    alone: list[float] = []
+    beside: dict[int, list[float]] = {rate: [] for rate in RATES}
+    reached: dict[int, list[float]] = {rate: [] for rate in RATES}
+    for _ in range(rounds):
+        alone.append(_load(url, good, 4, seconds).latency_ms_p99)
+        for rate in RATES:
+            command = [sys.executable, "-m", "benchmarks.access", url, str(rate), str(seconds + 1)]
+            with subprocess.Popen(command, stdout=subprocess.PIPE) as flood:
+                beside[rate].append(_load(url, good, 4, seconds).latency_ms_p99)
+                answer, _ = flood.communicate()
+            reached[rate].append(json.loads(answer)["refused_per_s"])
+    return {
+        "latency_ms_p99_alone": alone,
+        "latency_ms_p99_beside": {str(rate): values for rate, values in beside.items()},
+        "refused_per_s": {str(rate): [round(value) for value in values] for rate, values in reached.items()},
+        "median_ratio": {
+            str(rate): round(statistics.median(values) / statistics.median(alone), 2) for rate, values in beside.items()
+        },
+    }
+
+
+async def _flood(url: str, rate: float, seconds: float) -> dict[str, float]:
+    """Send well-formed keys that nobody has, each once, at most `rate` a second."""
+    where = urlsplit(url)
+    end, began, sent = perf_counter() + seconds, perf_counter(), 0
+    refused = 0
+
+    async def one() -> None:
+        nonlocal sent, refused
+        reader, writer = await asyncio.open_connection(where.hostname, where.port)
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            while perf_counter() < end:
+                ahead_s = sent / rate - (perf_counter() - began)
+                if ahead_s > 0:
+                    await asyncio.sleep(ahead_s)  # the pace itself is wanted
+                sent += 1
+                head = f"GET /api/v1/collections HTTP/1.1\r\nhost: x\r\nx-api-key: {make_key('live')[1]}\r\n\r\n"
+                writer.write(head.encode())
+                headers = await reader.readuntil(b"\r\n\r\n")
+                length = headers.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
+                await reader.readexactly(int(length))
+                refused += b" 403 " in headers[:20]
+        writer.close()
+
+    await asyncio.gather(*(one() for _ in range(FLOOD_CLIENTS)))
+    return {"refused_per_s": refused / (perf_counter() - began)}
+
+
+def _requests(queries: Floats, key: str) -> list[bytes]:
+    header = f"authorization: Bearer {key}\r\n".encode() if key else b""
+    bodies = [
+        json.dumps({"collection": COLLECTION, "query_vector": v.tolist(), "limit": LIMIT}).encode() for v in queries
+    ]
+    plain = [post(SEARCH, body, "application/json") for body in bodies]
+    return [request.replace(b"accept:", header + b"accept:", 1) for request in plain]
+
+
+def _load(url: str, requests: list[bytes], clients: int, seconds: float) -> LoadReport:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(load(url, requests, clients, seconds))
+
+
+def _vectis(*words: str) -> Any:
+    run = subprocess.run([sys.executable, "-m", "vectis", *words, "--json"], check=True, capture_output=True)
+    return json.loads(run.stdout)
+
+
+if __name__ == "__main__":
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as main:
+        print(json.dumps(main.run(_flood(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))))
