@@ -28,6 +28,7 @@ USED_FROM_OUTSIDE = {
     "vectis.adapters.memory.": "the memory adapters are for tests and for users who test their own code",
     "vectis.rollouts.": "benchmarks/judging.py judges simulated canaries; in src the reconciler of rollouts will",
     "vectis.domain.evidence": "what the judge of vectis.rollouts reads",
+    "vectis.domain.ports.rollouts": "what the reconciler of rollouts will ask of the store",
     "vectis.domain.rollouts": "what vectis.rollouts decides about",
 }
 """Modules whose names have users that are not in src, with the reason."""

@@ -11,11 +11,22 @@ from vectis.adapters.sql.embeddings import SqlEmbeddings
 from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
+from vectis.adapters.sql.rollouts import SqlRollouts
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import Connections, ControlStore
 
 
-class SqlStore(SqlCollections, SqlDocuments, SqlJobStats, SqlLeases, SqlEmbeddings, SqlAudit, SqlAccess, ControlStore):
+class SqlStore(
+    SqlCollections,
+    SqlDocuments,
+    SqlJobStats,
+    SqlLeases,
+    SqlEmbeddings,
+    SqlAudit,
+    SqlAccess,
+    SqlRollouts,
+    ControlStore,
+):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""
 
     async def ping(self) -> None:

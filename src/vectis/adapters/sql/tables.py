@@ -229,3 +229,29 @@ sessions = sa.Table(
     sa.Index("sessions_by_expiry", "expires_at"),
 )
 """A session that was ended has no row."""
+
+rollouts = sa.Table(
+    "rollouts",
+    metadata,
+    sa.Column("sequence", Sequence, primary_key=True, autoincrement=True),
+    sa.Column("id", Key, nullable=False, unique=True),
+    sa.Column("alias", Key, nullable=False),
+    sa.Column("generation", sa.BigInteger, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("rollout", sa.Text, nullable=False),
+    sa.Index("rollouts_by_alias", "alias", "sequence"),
+)
+"""`rollout` is the whole of it; the columns beside it are for finding it. `sequence` is the order in which they began."""
+
+rollout_transitions = sa.Table(
+    "rollout_transitions",
+    metadata,
+    sa.Column("rollout", Key, sa.ForeignKey("rollouts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("by", sa.Text, nullable=False),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("step", sa.Text, nullable=False),
+    sa.Column("stage", sa.Integer, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
