@@ -1,6 +1,6 @@
 """How often the judge is wrong and how fast it is right: simulated canaries, looked at every tick.
 
-`python -m benchmarks.judging [--same 10000] [--worse 1000]` writes benchmarks/results/judging.json.
+`python -m benchmarks.judging [--only same,worse] [--same 10000] [--worse 1000]` writes benchmarks/results/judging.json.
 """
 
 import argparse
@@ -43,6 +43,7 @@ SWEEP = {
     **{f"errors +{percent} %": Effect(errors=percent / 100) for percent in (0.2, 0.5, 1, 5)},
     **{f"nDCG@10 -{percent} %": Effect(ndcg=percent / 100) for percent in (1, 2, 3, 10)},
 }
+CURVE = (100, 200, 300, 500, 700, 1000, 1500, 2000, 3000, 5000, 7000, 10_000, 15_000)
 RESULT = Path(__file__).parent / "results" / "judging.json"
 
 
@@ -123,6 +124,7 @@ def study(effect: Effect, runs: int, *, seed: int, per_key_max: int | None = 3) 
         "aborted_upper_95": _upper(ends["aborted"], runs),
         "promoted_upper_95": _upper(ends["promoted"], runs),
         "by_metric": dict(Counter(outcome.metric for outcome in aborted).most_common()),
+        "aborted_within_candidate_queries": _curve([outcome.candidate_queries for outcome in aborted], runs),
         "aborted_after_candidate_queries": _quantiles([outcome.candidate_queries for outcome in aborted]),
         "aborted_after_queries": _quantiles([outcome.queries for outcome in aborted]),
         "aborted_after_judged_queries": _quantiles([o.judged_queries for o in aborted if o.judged_queries]),
@@ -155,6 +157,11 @@ def _upper(count: int, runs: int) -> float:
     return 1.0 if count == runs else round(float(stats.beta.ppf(0.95, count + 1, runs - count)), 5)
 
 
+def _curve(queries: Sequence[int], runs: int) -> dict[str, float]:
+    """Share of all rollouts that were aborted within so many queries."""
+    return {str(limit): round(sum(each <= limit for each in queries) / runs, 4) for limit in CURVE} if queries else {}
+
+
 def _quantiles(values: Sequence[int]) -> dict[str, int]:
     if not values:
         return {}
@@ -162,27 +169,47 @@ def _quantiles(values: Sequence[int]) -> dict[str, int]:
     return {name: int(np.quantile(values, level, method="higher")) for name, level in levels.items()}
 
 
-def measure(same: int, worse: int) -> dict[str, Any]:
-    """All studies."""
-    result: dict[str, Any] = {"same": study(Effect(), same, seed=1)}
-    print("same", result["same"], flush=True)
-    for number, (name, effect) in enumerate(WORSE.items(), 2):
-        result[name] = study(effect, worse, seed=number)
-        print(name, result[name], flush=True)
-    result["sweep"] = {name: study(effect, worse // 5, seed=50 + i) for i, (name, effect) in enumerate(SWEEP.items())}
-    result["same, every query of heavy users counted"] = study(Effect(), worse, seed=9, per_key_max=None)
-    result["fixed-sample z-test of empty answers"] = naive(worse, seed=10)
-    return result
+def _same(same: int, _worse: int) -> dict[str, Any]:
+    return study(Effect(), same, seed=1)
+
+
+def _worse(_same: int, worse: int) -> dict[str, Any]:
+    return {name: study(effect, worse, seed=number) for number, (name, effect) in enumerate(WORSE.items(), 2)}
+
+
+def _sweep(_same: int, worse: int) -> dict[str, Any]:
+    return {name: study(effect, worse // 5, seed=number) for number, (name, effect) in enumerate(SWEEP.items(), 50)}
+
+
+def _heavy(_same: int, worse: int) -> dict[str, Any]:
+    return study(Effect(), worse, seed=9, per_key_max=None)
+
+
+def _naive(_same: int, worse: int) -> dict[str, Any]:
+    return naive(worse, seed=10)
+
+
+STUDIES = {
+    "same": _same,
+    "worse": _worse,
+    "sweep": _sweep,
+    "same_but_every_query_of_heavy_users_counts": _heavy,
+    "same_under_fixed_sample_z_tests": _naive,
+}
 
 
 def main() -> None:
-    """Run the studies and write the result."""
+    """Run the studies that were asked for and put their results in place of the earlier ones."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", default=",".join(STUDIES), help=f"studies, of {', '.join(STUDIES)}")
     parser.add_argument("--same", type=int, default=10_000, help="rollouts of a candidate that is the same")
     parser.add_argument("--worse", type=int, default=1_000, help="rollouts of each worse candidate")
     arguments = parser.parse_args()
-    result = measure(arguments.same, arguments.worse)
-    RESULT.write_text(json.dumps({**environment(), "judging": result}, indent=1) + "\n")
+    for name in arguments.only.split(","):
+        found = json.loads(RESULT.read_text())["judging"] if RESULT.exists() else {}
+        found[name] = STUDIES[name](arguments.same, arguments.worse)
+        print(name, json.dumps(found[name], indent=1), flush=True)
+        RESULT.write_text(json.dumps({**environment(), "judging": found}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

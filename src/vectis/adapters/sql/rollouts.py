@@ -12,7 +12,7 @@ from vectis.domain.errors import Conflict
 from vectis.domain.ports.rollouts import RolloutStore
 from vectis.domain.rollouts import Phase, Rollout, Step, Transition
 
-_ROLLOUTS_LOCK = 0x7EC7_0003
+_ROLLOUTS_LOCK = 0x7EC7_0004
 """The advisory lock under which PostgreSQL serves one change of rollouts at a time, as SQLite does anyway."""
 
 _SETTLED = (Step.GRACE.value, Step.RETIRE.value, Step.DONE.value)
