@@ -14,6 +14,7 @@ import msgspec
 import typer
 
 from vectis import __version__
+from vectis.adapters.cached.answers import CachedAnswers
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.job_queues import JobQueues
@@ -139,9 +140,16 @@ def metrics_page() -> str:
         f.name: (f"`{f.name}{'_total' if f.type == 'counter' else ''}`", f.type, f.documentation) for f in families
     }
     embeddings = CachedEmbeddings(cast(Any, None), SystemClock(), EmbeddingBounds())
+    answers = CachedAnswers(
+        *[cast(Any, None)] * 2, SystemClock(), *[cast(Any, None)] * 2, bytes_max=0, ttl_s=1, look_every_s=1
+    )
     cache = [
-        (f"`vectis_embedding_cache_{name}`", "counter" if name.endswith("_total") else "gauge", "The cache of vectors")
-        for name in embeddings.counts()
+        (f"`vectis_{prefix}_{name}`", "counter" if name.endswith("_total") else "gauge", means)
+        for prefix, means, counts in (
+            ("embedding_cache", "The cache of vectors", embeddings.counts()),
+            ("answer_cache", "The cache of answers", answers.counts()),
+        )
+        for name in counts
     ]
     return page(
         "Metrics",

@@ -11,6 +11,7 @@ from vectis.access.service import AccessService
 from vectis.catalog.service import CatalogService
 from vectis.domain.access import Caller, Pass
 from vectis.domain.measurements import FilterUse
+from vectis.domain.ports.answers import AnswerCache
 from vectis.domain.ports.control import Connections
 from vectis.ingest.service import IngestService
 from vectis.jobs.service import JobService
@@ -53,6 +54,7 @@ class Services(msgspec.Struct, frozen=True):
     authenticate: Authenticate
     admission: Admission
     audit: AuditTrail
+    answers: AnswerCache | None
     observe: ObserveRequest
     metrics: RenderMetrics
     connections: ReadConnections

@@ -69,7 +69,8 @@ class CacheSettings(Shape, frozen=True):
     """What is kept so that no work is done twice. Nothing is when it is not `enabled`.
 
     `embeddings_*`: vectors of texts, `size` of them and for `ttl_s` in each process, `bytes` in the control store, by
-    `precision`. Writes wait `write_after_s` to go together.
+    `precision`. `answers_*`: whole answers, `bytes` of them in each process (0: none), for `ttl_s` at most. Writes wait
+    `write_after_s` to go together.
     """
 
     enabled: bool = True
@@ -77,6 +78,8 @@ class CacheSettings(Shape, frozen=True):
     embeddings_size: int = 10_000
     embeddings_ttl_s: float = 7200.0
     embeddings_bytes: int = 268_435_456
+    answers_bytes: int = 67_108_864
+    answers_ttl_s: float = 600.0
     embeddings_precision: Literal["float32", "float16"] = "float32"
 
 

@@ -15,9 +15,7 @@ from vectis.access.addresses import Networks
 from vectis.access.admission import Admission, AdmissionRules
 from vectis.access.audit import AuditTrail
 from vectis.adapters.absent.embedder import AbsentEmbedder
-from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.directory import CachedDirectory
-from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.durable.seat import Seat
@@ -47,7 +45,6 @@ from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.control import Connections
 from vectis.domain.ports.embedder import Embedder
-from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.profiles import EmbeddingProfile
@@ -57,6 +54,7 @@ from vectis.ingest.service import INGEST, IngestService
 from vectis.jobs.service import JobService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.access_wiring import look_after_access, make_access
+from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches
 from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
@@ -69,10 +67,6 @@ from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
-
-QUERY_LOOKUP_S = 0.05
-DOCUMENTS_LOOKUP_S = 10.0
-"""How long the store is asked for vectors that are known, before they are computed."""
 
 log = structlog.stdlib.get_logger("vectis.wiring")
 
@@ -92,6 +86,7 @@ class _Parts(msgspec.Struct, frozen=True):
     embedder: Embedder
     bm25: EdgeBm25
     clock: SystemClock
+    versions: SharedVersions
     directory: CachedDirectory
     queue: LedgerQueue
     catalog: CatalogService
@@ -108,7 +103,8 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         parts = await _open_parts(stack, settings, paths, process)
         if isinstance(parts.embedder, MiniLmEmbedder):
             await parts.embedder.embed_query("")  # loads the model now and not at the first question
-        embeddings = await _open_embeddings(stack, settings, parts, lookup_s=QUERY_LOOKUP_S)
+        caches = Caches(stack, settings, parts.clock, parts.metrics)
+        embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=QUERY_LOOKUP_S)
         access = make_access(settings.access, paths, parts.store, parts.clock, parts.metrics)
         await look_after_access(stack, settings.server, access.authenticator)
         yield Services(
@@ -145,6 +141,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             access=access.service,
             logins=access.logins,
             authenticate=access.authenticator.authenticate,
+            answers=await caches.answers(parts.directory, parts.versions),
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
             filter_uses=lambda collection: _filter_uses(parts, collection),
@@ -169,7 +166,8 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             stop_s=settings.jobs.stop_timeout_s,
         )
         runner = LeaseRunner(parts.store, seat, parts.clock, parts.metrics.observe_job)
-        embeddings = await _open_embeddings(stack, settings, parts, lookup_s=DOCUMENTS_LOOKUP_S)
+        caches = Caches(stack, settings, parts.clock, parts.metrics)
+        embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=DOCUMENTS_LOOKUP_S)
         indexer = Indexer(
             store=parts.store,
             points=parts.engine,
@@ -217,6 +215,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         embedder=embedder,
         bm25=EdgeBm25(),
         clock=clock,
+        versions=versions,
         directory=directory,
         queue=queue,
         catalog=catalog,
@@ -297,29 +296,6 @@ def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Emb
         log.warning("no_weights", detail=f"searching by BM25 alone: {REMEDY}")
         return AbsentEmbedder(REMEDY), minilm
     return MiniLmEmbedder(weights, paths.models, threads=settings.threads), minilm
-
-
-async def _open_embeddings(
-    stack: AsyncExitStack, settings: Settings, parts: _Parts, *, lookup_s: float
-) -> EmbeddingCache:
-    cache, price = settings.cache, settings.embedder.price_per_million_tokens
-    if not cache.enabled:
-        return NoEmbeddings()
-    bounds = EmbeddingBounds(
-        entries_max=cache.embeddings_size,
-        ttl_s=cache.embeddings_ttl_s,
-        bytes_max=cache.embeddings_bytes,
-        precision=cache.embeddings_precision,
-        write_after_s=cache.write_after_s,
-        lookup_s=lookup_s,
-    )
-    embeddings = CachedEmbeddings(
-        parts.store, parts.clock, bounds, lambda text: price and price * parts.embedder.count_tokens(text) / 1e6
-    )
-    await embeddings.open()
-    stack.push_async_callback(embeddings.close)
-    parts.metrics.export_counts("vectis_embedding_cache", "The cache of vectors", embeddings.counts)
-    return embeddings
 
 
 def _connections(parts: _Parts, by: Pass) -> Connections:

@@ -53,6 +53,15 @@ class Recent(Generic[K, V]):
         self._entries.move_to_end(key)
         return entry[0]
 
+    def peek(self, key: K) -> V | None:
+        """What `get` would give, neither counted nor noted as a use."""
+        entry = self._entries.get(key)
+        return None if entry is None or entry[2] < self._monotonic() else entry[0]
+
+    def items(self) -> list[tuple[K, V]]:
+        """All that is held, the least recently used first."""
+        return [(key, entry[0]) for key, entry in self._entries.items()]
+
     def put(self, key: K, value: V, size: int) -> None:
         """Keep it; a value larger than the whole memory is not kept, and an older one of the same key is gone."""
         self.remove(key)

@@ -283,7 +283,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         given.folder.mkdir(parents=True, exist_ok=True)
         lock = _take_lock(given.folder, given.socket)
         versions = SharedVersions(given.versions)
-        versions.begin_epoch()
+        versions.engine_started()
     except VectisError as error:
         _say({"ready": False, "code": error.code, "message": error.message, "fields": error.fields})
         return 1

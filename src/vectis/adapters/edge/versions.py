@@ -1,7 +1,7 @@
 """Marks in memory that all processes of a server map: the engine process counts writes there, everyone looks without asking.
 
-The file is an array of 64-bit numbers: the engine's epoch, the mark of the directory, and one count for each of CELLS groups of
-collections. A collection belongs to a group by its name's checksum, so that two that share one only miss more often.
+The file is an array of 64-bit numbers: a mark of the engine's start, one of the directory, and one count for each of CELLS
+groups of collections. A collection belongs to a group by its name's checksum, so that two that share one only miss more often.
 """
 
 import mmap
@@ -12,7 +12,7 @@ from zlib import crc32
 from vectis.adapters.edge.layout import disk_errors
 
 CELLS = 8192
-EPOCH = 0
+ENGINE = 0
 DIRECTORY = 1
 FIRST = 2
 SIZE = 8 * (FIRST + CELLS)
@@ -21,7 +21,7 @@ SIZE = 8 * (FIRST + CELLS)
 class SharedVersions:
     """vectis.domain.ports.versions.Versions over the file at `path`, made when absent. DiskFull when there is no room for it.
 
-    Numbers are read and written whole (64 bits, aligned). Counts have one writer, the engine process; the epoch and the
+    Numbers are read and written whole (64 bits, aligned). Counts have one writer, the engine process; the engine's and the
     directory's mark are replaced by a number never seen before, so that any process may write them. `counted` says whether
     there is an engine process.
     """
@@ -39,7 +39,7 @@ class SharedVersions:
 
     def collection(self, name: str) -> int | None:
         """See the port. It changes with each start of the engine too."""
-        return self._cells[EPOCH] << 64 | self._cells[_cell(name)] if self._counted else None
+        return self._cells[ENGINE] << 64 | self._cells[_cell(name)] if self._counted else None
 
     def directory(self) -> int:
         """See the port."""
@@ -49,9 +49,9 @@ class SharedVersions:
         """See the port."""
         self._cells[DIRECTORY] = _unseen()
 
-    def begin_epoch(self) -> None:
+    def engine_started(self) -> None:
         """Called by the engine process when it starts: what a killed one wrote last may not be counted."""
-        self._cells[EPOCH] = _unseen()
+        self._cells[ENGINE] = _unseen()
 
     def written(self, name: str) -> None:
         """Called by the engine process, and by no other, in the same turn of its loop in which points changed."""

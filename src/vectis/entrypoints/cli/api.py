@@ -30,6 +30,10 @@ class Api:
         """The answer to a POST; `timeout_s` None waits for ever."""
         return await self._ask("POST", path, body=body, params=params, timeout_s=timeout_s)
 
+    async def search(self, body: Any) -> Any:
+        """The answer to a search in words, made anew and not kept: what is judged or timed must be done."""
+        return await self._ask("POST", "/search", body=body, headers={"cache-control": "no-cache"})
+
     async def put(self, path: str, body: Any) -> Any:
         """The answer to a PUT."""
         return await self._ask("PUT", path, body=body)
@@ -62,11 +66,14 @@ class Api:
         *,
         body: Any = None,
         params: Params | None = None,
+        headers: Mapping[str, str] | None = None,
         timeout_s: float | None = TIMEOUT_S,
     ) -> httpx.Response:
         given = {key: value for key, value in (params or {}).items() if value is not None}
         try:
-            return await self._client.request(method, API + path, json=body, params=given, timeout=timeout_s)
+            return await self._client.request(
+                method, API + path, json=body, params=given, headers=headers, timeout=timeout_s
+            )
         except httpx.TimeoutException:
             raise DeadlineExceeded(f"{self.where} did not answer within {timeout_s:g} s") from None
         except httpx.TransportError as error:

@@ -36,10 +36,10 @@ async def ask_all(
     client_ms: list[float] = []
     server_ms: list[float] = []
     degraded: set[str] = set()
-    await api.post("/search", {**wanted, "query": queries[0].text})
+    await api.search({**wanted, "query": queries[0].text})
     for query in queries:
         started = perf_counter()
-        answer = await api.post("/search", {**wanted, "query": query.text})
+        answer = await api.search({**wanted, "query": query.text})
         client_ms.append((perf_counter() - started) * 1000)
         server_ms.append(answer["took_ms"])
         run[query.id] = [(str(result["id"]), result["score"]) for result in answer["results"]]

@@ -131,10 +131,11 @@ async def load(
     return _report(run, clients, perf_counter() - run.began)
 
 
-def post(path: str, body: bytes, content_type: str) -> bytes:
-    """A whole POST request that keeps its connection open."""
+def post(path: str, body: bytes, content_type: str, *, kept: bool = False) -> bytes:
+    """A whole POST request that keeps its connection open; it asks for work, unless answers that are `kept` will do."""
+    cache_control = "" if kept else "cache-control: no-cache\r\n"
     head = (
-        f"POST {path} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n"
+        f"POST {path} HTTP/1.1\r\nhost: localhost\r\naccept: application/json\r\n{cache_control}"
         f"content-type: {content_type}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return head.encode("ascii") + body

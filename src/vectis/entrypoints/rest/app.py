@@ -11,6 +11,7 @@ from starlette.types import Message, Receive, Scope, Send
 from vectis.domain.access import NOBODY
 from vectis.domain.errors import DiskFull, VectisError
 from vectis.entrypoints.rest.credentials import challenge
+from vectis.entrypoints.rest.keeping import KeepingEndpoint
 from vectis.entrypoints.rest.openapi import document
 from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
 from vectis.entrypoints.rest.origin import Headers
@@ -32,7 +33,10 @@ class RestApp:
     def __init__(self, services: Services) -> None:
         self._observe = services.observe
         self._reception = Reception(services)
-        operations = [(o.name, o.method, o.path, Endpoint(o, services, self._reception)) for o in OPERATIONS]
+        operations = [
+            (o.name, o.method, o.path, (KeepingEndpoint if o.kept else Endpoint)(o, services, self._reception))
+            for o in OPERATIONS
+        ]
         self._routes = RouteIndex([*operations, ("openapi", "GET", "/openapi.json", _openapi)])
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

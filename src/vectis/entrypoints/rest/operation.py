@@ -80,6 +80,8 @@ class Operation(msgspec.Struct, frozen=True):
     query: Any = None
     status: int = 200
     raw: "RawBody | None" = None
+    kept: bool = False
+    """Whether answers may come from the answer cache."""
     limited: bool = True
     """Whether it counts against limits: what says how the server is must answer when nothing else can."""
 
@@ -112,28 +114,34 @@ class Endpoint:
             self._reception.end()
 
     async def _answer(self, caller: Caller, scope: Scope, receive: Receive, send: Send) -> None:
+        content_type, accept = media(scope)
+        content = await read(receive, self._services.body_bytes_max) if self._from_json is not None else b""
+        handler, call = self.call(caller, scope, content, content_type)
+        await self._reception.record(scope, self.operation.name, self.operation.permission, call.body)
+        status, out, out_type = self.encode(await handler(call), accept)
+        await respond(send, status, out, out_type, scope["vectis.request_id"])
+
+    def call(self, caller: Caller, scope: Scope, content: bytes, content_type: str) -> tuple[Handler, Call]:
+        """The request decoded, and who handles it. Raises MalformedBody, InvalidInput, TooLarge."""
         operation = self.operation
         handler, query_kind, body = operation.handler, operation.query, None
-        content_type, accept = _media(scope)
-        if self._from_json is not None:
-            content = await _read(receive, self._services.body_bytes_max)
-            if operation.raw is not None and content_type == RAW:
-                handler, query_kind, body = operation.raw.handler, operation.raw.query, content
-            else:
-                body = self._decode(content, content_type)
+        if operation.raw is not None and content_type == RAW:
+            handler, query_kind, body = operation.raw.handler, operation.raw.query, content
+        elif self._from_json is not None:
+            body = self._decode(content, content_type)
         query = None if query_kind is None else self._decode_query(scope["query_string"], query_kind)
-        await self._reception.record(scope, operation.name, operation.permission, body)
-        reply = await handler(Call(self._services, caller, operation.permission, scope["path_params"], body, query))
-        status, out_type = operation.status, ""
+        return handler, Call(self._services, caller, operation.permission, scope["path_params"], body, query)
+
+    def encode(self, reply: Any, accept: str) -> tuple[int, bytes, str]:
+        """Status, body and content type of an answer."""
+        status, out_type = self.operation.status, ""
         if type(reply) is Reply:
             reply, status, out_type = reply.content, reply.status, reply.content_type
         if out_type:
-            out = reply
-        elif accept == MSGPACK:
-            out, out_type = self._to_msgpack.encode(reply), MSGPACK
-        else:
-            out, out_type = self._to_json.encode(reply), JSON
-        await respond(send, status, out, out_type, scope["vectis.request_id"])
+            return status, reply, out_type
+        if accept == MSGPACK:
+            return status, self._to_msgpack.encode(reply), MSGPACK
+        return status, self._to_json.encode(reply), JSON
 
     def _decode(self, content: bytes, content_type: str) -> Any:
         decoder = self._from_msgpack if content_type == MSGPACK else self._from_json
@@ -179,7 +187,8 @@ async def respond(
     await send({"type": "http.response.body", "body": body})
 
 
-def _media(scope: Scope) -> tuple[str, str]:
+def media(scope: Scope) -> tuple[str, str]:
+    """The content type of a request, and MSGPACK when the answer shall be."""
     content_type = accept = ""
     for name, value in scope["headers"]:
         if name == b"content-type":
@@ -189,7 +198,8 @@ def _media(scope: Scope) -> tuple[str, str]:
     return content_type, accept
 
 
-async def _read(receive: Receive, maximum: int) -> bytes:
+async def read(receive: Receive, maximum: int) -> bytes:
+    """The whole body. TooLarge beyond `maximum`; MalformedBody when the connection ends before it."""
     message = await receive()
     body = message.get("body", b"")
     if not message.get("more_body"):

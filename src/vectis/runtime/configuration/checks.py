@@ -55,6 +55,8 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "cache.write_after_s": (cache.write_after_s, 0.1, 600),
         "cache.embeddings_size": (cache.embeddings_size, 0, 10_000_000),
         "cache.embeddings_ttl_s": (cache.embeddings_ttl_s, 1, 31_536_000),
+        "cache.answers_bytes": (cache.answers_bytes, 0, 1 << 40),
+        "cache.answers_ttl_s": (cache.answers_ttl_s, 0.1, 31_536_000),
         "cache.embeddings_bytes": (cache.embeddings_bytes, 0, 1 << 44),
         "search.limit_max": (search.limit_max, 1, 100_000),
         "search.batch_max": (search.batch_max, 1, 10_000),

@@ -42,7 +42,7 @@ def test_a_start_of_the_engine_changes_every_collection(tmp_path: Path) -> None:
     versions = SharedVersions(tmp_path / "versions")
     names = [f"collection-{n}" for n in range(50)]
     before = [versions.collection(name) for name in names]
-    SharedVersions(tmp_path / "versions").begin_epoch()
+    SharedVersions(tmp_path / "versions").engine_started()
     assert all(versions.collection(name) != mark for name, mark in zip(names, before, strict=True))
 
 
