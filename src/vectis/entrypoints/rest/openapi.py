@@ -12,6 +12,21 @@ from vectis.entrypoints.rest.answers import Problem
 from vectis.entrypoints.rest.operation import JSON, MSGPACK, RAW, TEXT, Operation
 from vectis.entrypoints.rest.routes import OPERATIONS
 
+_REFUSALS = {
+    400: "The body is not what the route expects",
+    401: "No credentials came with the request",
+    403: "The address may not come in, the credentials are not valid, or their roles do not have the permission",
+    404: "What was named does not exist",
+    409: "The state of things does not allow it",
+    413: "The body or the query string is too large",
+    422: "What was asked can never work; the detail says why and what to do",
+    429: "Too many requests; the headers say when to try again",
+    500: "A fault of the server; its log says more under the request id",
+    503: "A part that is needed does not answer; may work later",
+    504: "Not done within its time",
+    507: "The disk is full; nothing was half-written",
+}
+
 _PARAMETER = re.compile(r"{(\w+)(?::path)?}")
 
 
@@ -60,19 +75,12 @@ def _operation(operation: Operation) -> dict[str, Any]:
         "operationId": operation.name,
         "summary": operation.summary,
         "parameters": _parameters(operation),
-        "responses": {
-            str(operation.status): {"description": "Done", "content": _answer(operation)},
-            "default": _problem("What went wrong and what to do next"),
-        },
+        "responses": _responses(operation),
         "security": [],
     }
     if operation.permission is not None:
         described["x-permission"] = operation.permission
         described["security"] = [{"bearer": []}, {"key": []}]
-        described["responses"] |= {
-            "401": _problem("No credentials came with the request"),
-            "403": _problem(f"The credentials are not valid, or do not have the permission {operation.permission}"),
-        }
     if operation.body is not None:
         content: dict[str, Any] = {media: {"schema": _reference(operation.body)} for media in (JSON, MSGPACK)}
         if operation.raw is not None:
@@ -81,8 +89,26 @@ def _operation(operation: Operation) -> dict[str, Any]:
     return described
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "content": {"application/problem+json": {"schema": _reference(Problem)}}}
+def _responses(operation: Operation) -> dict[str, Any]:
+    """Each status that an operation of this kind may answer with."""
+    refusals = {403, 500, 503}
+    if operation.limited:
+        refusals.add(429)
+    if operation.permission is not None:
+        refusals |= {401, 504}
+    if operation.method != "GET":
+        refusals |= {409, 507}
+    if operation.body is not None:
+        refusals |= {400, 404, 413, 422}
+    if operation.query is not None:
+        refusals |= {413, 422}
+    if "{" in operation.path:
+        refusals |= {404, 422}
+    problem = {"application/problem+json": {"schema": _reference(Problem)}}
+    refused = {status: {"description": _REFUSALS[status], "content": problem} for status in refusals}
+    done = {"description": "Done", "content": _answer(operation)}
+    answered = {status: done for status in (operation.status, operation.other_status) if status is not None}
+    return {str(status): response for status, response in sorted((refused | answered).items())}
 
 
 def _answer(operation: Operation) -> dict[str, Any]:

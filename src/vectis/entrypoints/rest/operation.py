@@ -67,7 +67,10 @@ class RawBody(msgspec.Struct, frozen=True):
 
 
 class Operation(msgspec.Struct, frozen=True):
-    """A method and path, what it needs, takes and gives, and who handles it. OpenAPI is made from these fields."""
+    """A method and path, what it needs, takes and gives, and who handles it. OpenAPI is made from these fields.
+
+    `status` is the usual one of an answer, `other_status` one that it may also come with.
+    """
 
     name: str
     method: str
@@ -79,6 +82,7 @@ class Operation(msgspec.Struct, frozen=True):
     body: Any = None
     query: Any = None
     status: int = 200
+    other_status: int | None = None
     raw: "RawBody | None" = None
     kept: bool = False
     """Whether answers may come from the answer cache."""

@@ -44,7 +44,7 @@ COLLECTIONS = (
     Operation("delete_collection", "DELETE", COLLECTION, Permission.DELETE_COLLECTIONS, "Delete a collection with all it holds",
               collections.delete, answers.Deleted),
     Operation("optimize_collection", "POST", f"{COLLECTION}/optimize", WRITE, "Build what is unindexed", collections.optimize,
-              answers.Optimized, query=bodies.WaitQuery),
+              answers.Optimized, query=bodies.WaitQuery, other_status=202),
     Operation("create_payload_index", "POST", f"{COLLECTION}/indexes", WRITE, "Index a payload key", collections.create_index,
               answers.Created, body=bodies.CreateIndex),
     Operation("list_profiles", "GET", f"{V1}/profiles", READ, "List collection profiles", collections.list_profiles,
@@ -72,15 +72,15 @@ POINTS = (
 
 DOCUMENTS = (
     Operation("put_documents", "POST", f"{COLLECTION}/documents", WRITE, "Keep and index documents", documents.put,
-              answers.DocumentsAccepted, body=bodies.PutDocuments, query=bodies.WaitQuery, status=202),
+              answers.DocumentsAccepted, body=bodies.PutDocuments, query=bodies.WaitQuery, status=202, other_status=200),
     Operation("list_documents", "GET", f"{COLLECTION}/documents", READ, "List documents", documents.list_page,
               answers.DocumentList, query=bodies.DocumentsQuery),
     Operation("delete_documents", "POST", f"{COLLECTION}/documents/delete", WRITE, "Delete documents", documents.delete_many,
-              answers.DocumentsRemoved, body=bodies.DeleteDocuments, query=bodies.WaitQuery, status=202),
+              answers.DocumentsRemoved, body=bodies.DeleteDocuments, query=bodies.WaitQuery, status=202, other_status=200),
     Operation("get_document", "GET", f"{COLLECTION}/documents/{{id:path}}", READ, "Read a document", documents.get,
               answers.DocumentView),
     Operation("delete_document", "DELETE", f"{COLLECTION}/documents/{{id:path}}", WRITE, "Delete a document",
-              documents.delete_one, answers.DocumentsRemoved, query=bodies.WaitQuery, status=202),
+              documents.delete_one, answers.DocumentsRemoved, query=bodies.WaitQuery, status=202, other_status=200),
 )  # fmt: skip
 
 JOBS = (
@@ -99,9 +99,12 @@ JOBS = (
 )  # fmt: skip
 
 SERVER = (
-    Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health, limited=False),
-    Operation("api_health", "GET", "/api/health", PUBLIC, "The same under /api", server.health, answers.Health, limited=False),
-    Operation("v1_health", "GET", f"{V1}/health", PUBLIC, "The same under /api/v1", server.health, answers.Health, limited=False),
+    Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health,
+              other_status=503, limited=False),
+    Operation("api_health", "GET", "/api/health", PUBLIC, "The same under /api", server.health, answers.Health,
+              other_status=503, limited=False),
+    Operation("v1_health", "GET", f"{V1}/health", PUBLIC, "The same under /api/v1", server.health, answers.Health,
+              other_status=503, limited=False),
     Operation("list_audit", "GET", f"{V1}/audit", Permission.MANAGE_USERS, "List what was done and refused, newest first",
               audit.list_entries, answers.AuditPage, query=bodies.AuditQuery),
     Operation("verify_audit", "POST", f"{V1}/audit/verify", Permission.MANAGE_USERS, "Check that the audit is whole",
