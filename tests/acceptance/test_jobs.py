@@ -56,7 +56,7 @@ def test_a_job_is_cancelled_retried_dies_and_is_seen_by_everyone(server: Running
         assert http.post(f"{JOBS}/{first}/cancel").json()["state"] == "cancelled"
         again = http.post(f"{JOBS}/{first}/cancel")
         assert (again.status_code, again.json()["code"]) == (409, "conflict")
-        assert http.delete("/api/v1/collections/gone").status_code == 200
+        assert http.delete("/api/v1/collections/gone", params={"grace_minutes": 0}).status_code == 200
     finally:
         worker.resume()
     dead = ended(http, doomed)
@@ -90,3 +90,71 @@ def test_the_health_of_the_queues_is_told_everywhere(server: RunningServer) -> N
     assert 'vectis_jobs{queue="maintenance",state="pending"} 0.0' in metrics
     assert 'vectis_job_duration_seconds_count{kind="optimize",process="worker-1",state="done"} 1.0' in metrics
     assert 'vectis_worker_resident_bytes{worker="worker-1"}' in metrics
+
+
+def test_a_deleted_collection_comes_back_or_gives_its_name_up(server: RunningServer) -> None:
+    http = server.http
+    documents = {"documents": [{"id": "tea", "text": "Green tea is steeped at eighty degrees."}]}
+    assert http.post("/api/v1/collections", json={"name": "drinks"}).status_code == 201
+    put = http.post("/api/v1/collections/drinks/documents", params={"wait": "true"}, json=documents)
+    assert put.json()["state"] == "done"
+    deleted = vectis(server, "collections", "delete", "drinks", "--yes")
+    waiting = http.get(f"{JOBS}/{deleted['job_id']}").json()
+    assert (waiting["kind"], waiting["state"], waiting["due_at"]) == (
+        "remove_collection",
+        "pending",
+        deleted["removal_at"],
+    )
+    search = {"collection": "drinks", "query": "green tea"}
+    assert http.post("/api/v1/search", json=search).status_code == 404
+    assert http.get("/api/v1/collections/drinks").status_code == 404
+    (hidden,) = vectis(server, "collections", "list", "--deleted")["collections"]
+    assert (hidden["name"], hidden["points"], hidden["removal_at"]) == ("drinks", 1, deleted["removal_at"])
+    assert vectis(server, "collections", "undelete", "drinks")["points"] == 1
+    assert http.post("/api/v1/search", json=search).json()["results"][0]["id"] == "tea"
+    assert http.get(f"{JOBS}/{deleted['job_id']}").json()["state"] == "cancelled"
+    assert http.delete("/api/v1/collections/drinks").status_code == 200
+    assert http.post("/api/v1/collections", json={"name": "drinks"}).status_code == 201
+    assert http.get("/api/v1/collections/drinks").json()["points"] == 0
+    deleted = http.delete("/api/v1/collections/drinks", params={"grace_minutes": 0.01}).json()
+    gone = ended(http, deleted["job_id"])
+    assert (gone["state"], gone["progress"]["counts"]) == ("done", {"removed": 1})
+    assert http.get("/api/v1/collections", params={"deleted": "true"}).json() == {"collections": []}
+
+
+def test_workers_of_their_own_take_jobs_and_end_in_order(server: RunningServer) -> None:
+    http, folder = server.http, server.folder
+    words = (
+        "--workers",
+        "2",
+        "--max-jobs",
+        "3",
+        "--name",
+        "extra",
+        "--queue",
+        "maintenance",
+        "--data-dir",
+        str(folder),
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vectis", "worker", *words],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**ENVIRONMENT, "VECTIS_EMBEDDER__KIND": "none"},
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["workers"] == ["extra-1", "extra-2"]
+        seen = {worker["name"]: worker for worker in http.get(f"{JOBS}/stats").json()["workers"]}
+        assert seen.keys() == {"worker-1", "extra-1", "extra-2"}
+        assert (seen["extra-2"]["jobs_max"], seen["extra-2"]["queues"]) == (3, ["maintenance"])
+        own = server.processes()["worker"]
+        own.suspend()
+        try:
+            done = ended(http, optimize(http, "kept"))
+        finally:
+            own.resume()
+        assert (done["state"], done["worker"].startswith("extra-")) == ("done", True)
+    finally:
+        process.terminate()
+        assert process.wait(30) == 0
+        process.stdout.close()
+    assert {worker["name"] for worker in http.get(f"{JOBS}/stats").json()["workers"]} == {"worker-1"}

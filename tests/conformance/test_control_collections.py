@@ -1,13 +1,15 @@
 """Collections and routes of every control store."""
 
 import asyncio
+from datetime import timedelta
 
+import msgspec
 import pytest
 from control_suite import NOW, collection, document, job
 
 from vectis.adapters.sql.store import SqlStore, open_store
-from vectis.domain.collections import Bm25Fit, DocumentLengths
-from vectis.domain.errors import CollectionExists, CollectionNotFound
+from vectis.domain.collections import Bm25Fit, Deletion, DocumentLengths
+from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict
 from vectis.domain.routes import Target
 
 
@@ -103,3 +105,52 @@ async def test_a_route_leads_to_collections_only(store: SqlStore, unique: str) -
 
 async def test_ping(store: SqlStore) -> None:
     await store.ping()
+
+
+async def test_a_deleted_collection_is_there_for_those_who_ask_and_its_documents_stay(
+    store: SqlStore, unique: str
+) -> None:
+    await store.add_collection(collection(unique))
+    await store.put_documents(unique, [document("a")], job(f"{unique}-put"), NOW)
+    deletion = Deletion(NOW, NOW + timedelta(hours=1), f"{unique}-remove")
+    await store.hide_collection(unique, deletion, job(deletion.job_id))
+    hidden = await store.collection(unique)
+    assert hidden is not None
+    assert hidden.deletion == deletion
+    assert await store.job(deletion.job_id) is not None
+    assert unique not in [each.name for each in await store.collections()]
+    assert hidden in await store.deleted_collections()
+    with pytest.raises(CollectionNotFound):
+        await store.put_documents(unique, [document("b")], job(f"{unique}-late"), NOW)
+    with pytest.raises(CollectionNotFound):
+        await store.set_route(f"{unique}-alias", [Target(unique)])
+    with pytest.raises(CollectionNotFound):
+        await store.hide_collection(unique, deletion, job(f"{unique}-again"))
+    with pytest.raises(CollectionExists):
+        await store.add_collection(collection(unique))
+    (stored,) = await store.documents(unique, ["a"])
+    await store.finish_documents(unique, [msgspec.structs.replace(stored, indexed_revision=stored.revision)])
+    assert await store.show_collection(unique, NOW) == deletion
+    assert await store.show_collection(unique, NOW) is None
+    assert await store.collection(unique) == collection(unique)
+    assert (await store.documents(unique, ["a"]))[0].indexed_revision == stored.revision
+
+
+async def test_what_an_alias_leads_to_is_not_deleted(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    await store.set_route(f"{unique}-alias", [Target(unique)])
+    with pytest.raises(Conflict, match=f"{unique}-alias"):
+        await store.hide_collection(unique, Deletion(NOW, NOW, "x"), job(f"{unique}-remove"))
+    assert await store.job(f"{unique}-remove") is None
+
+
+async def test_one_of_many_gets_the_right_to_remove(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    until = NOW + timedelta(minutes=1)
+    assert not await store.take_removal(unique, "mine", now=NOW, until=until)
+    await store.hide_collection(unique, Deletion(NOW, NOW, "mine"), job(f"{unique}-remove"))
+    assert not await store.take_removal(unique, "another's", now=NOW, until=until)
+    takes = [store.take_removal(unique, "mine", now=NOW, until=until) for _ in range(5)]
+    assert sorted(await asyncio.gather(*takes)) == [False] * 4 + [True]
+    assert await store.show_collection(unique, NOW) is None
+    assert await store.take_removal(unique, "mine", now=until, until=until)

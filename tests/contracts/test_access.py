@@ -26,6 +26,7 @@ EXAMPLES = {
     "create_collection": Example({"name": "@made", "vectors": {"dense": {"size": 2}}}),
     "describe_collection": Example(**VECS),
     "delete_collection": Example(collection="@spare"),
+    "undelete_collection": Example(**VECS),
     "optimize_collection": Example(**VECS),
     "create_payload_index": Example({"key": "owner", "kind": "keyword"}, **VECS),
     "set_alias": Example(VECS, alias="@public"),
@@ -103,6 +104,8 @@ def expected(operation: Operation, caller: str | None) -> int:
     if caller == "elsewhere":
         named = example(operation).names() and operation.permission in ON_COLLECTIONS
         return 403 if named else 404 if operation.name in OF_ONE_JOB else 200
+    if operation.name == "undelete_collection":
+        return 404  # the collection of the example is not deleted
     return 409 if operation.name in TOO_LATE else 200
 
 

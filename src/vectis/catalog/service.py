@@ -1,7 +1,8 @@
 """The use cases of the catalog: create, list, describe and delete collections; set aliases; index payload keys."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import Protocol
 from uuid import uuid4
 
@@ -9,7 +10,7 @@ import msgspec
 
 from vectis.catalog.profiles import INDEXES_MAX, Wishes, tailored
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
-from vectis.domain.collections import Collection
+from vectis.domain.collections import Collection, Deletion
 from vectis.domain.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -17,6 +18,7 @@ from vectis.domain.errors import (
     InvalidInput,
     LimitExceeded,
     NotFound,
+    Unavailable,
     VectisError,
 )
 from vectis.domain.jobs import MAINTENANCE_QUEUE, Job, JobState
@@ -33,6 +35,16 @@ OPTIMIZE = "optimize"
 """The job kind that builds what is unindexed. Payload: {"collection": name}."""
 
 COLLECTIONS_MAX = 1000
+
+
+REMOVE_COLLECTION = "remove_collection"
+"""The job kind that removes a deleted collection for good. Payload: {"collection": name}."""
+
+_REMOVAL = timedelta(minutes=1)
+"""How long a removal may take before another process takes it over."""
+
+NeededBy = Callable[[str], Awaitable[str | None]]
+"""Says why a collection is needed, None when it is not: asked when it is deleted, and again before it is removed."""
 
 
 class CatalogStore(CollectionStore, JobLedger, Protocol):
@@ -59,6 +71,8 @@ class CatalogService:
         directory: Directory,
         profiles: Mapping[str, CollectionProfile],
         clock: Clock,
+        grace_minutes: float = 60.0,
+        keepers: Sequence[NeededBy] = (),
     ) -> None:
         self._store = store
         self._queue = queue
@@ -66,6 +80,8 @@ class CatalogService:
         self._directory = directory
         self._profiles = profiles
         self._clock = clock
+        self._grace_minutes = grace_minutes
+        self._keepers = keepers
 
     def profiles(self, by: Pass) -> list[CollectionProfile]:
         """The named recipes that a collection can be created from."""
@@ -89,6 +105,7 @@ class CatalogService:
         )
         if len(await self._store.collections()) >= COLLECTIONS_MAX:
             raise LimitExceeded(f"there are {COLLECTIONS_MAX} collections, the maximum; delete one first")
+        await self._free(name)
         await self._store.add_collection(collection)
         try:
             await self._create_in_engine(collection)
@@ -103,12 +120,13 @@ class CatalogService:
         by.require(Permission.READ_COLLECTIONS)
         return await self._described(by)
 
-    async def collections(self, by: Pass) -> list[Described]:
-        """Those that the caller sees, by name; one that the engine has lost is left out and reported by readiness."""
+    async def collections(self, by: Pass, *, deleted: bool = False) -> list[Described]:
+        """Those that the caller sees, by name, or only the deleted ones; one that the engine has lost is left out."""
         by.require(Permission.READ_COLLECTIONS)
         found: list[Described] = []
         routes = await self._seen_routes(by)
-        for collection in await self._store.collections():
+        store = self._store
+        for collection in await (store.deleted_collections() if deleted else store.collections()):
             if not by.sees(collection.name):
                 continue
             try:
@@ -118,21 +136,56 @@ class CatalogService:
             found.append(Described(collection=collection, state=state, aliases=_aliases_of(collection.name, routes)))
         return found
 
-    async def delete(self, by: CollectionPass) -> None:
-        """Delete a collection and its documents. Raises CollectionNotFound, or Conflict while an alias leads to it."""
+    async def delete(self, by: CollectionPass, *, grace_minutes: float | None = None) -> Deletion:
+        """Hide a collection at once, and remove it with its documents when the grace is over; 0: before this returns.
+
+        Raises CollectionNotFound, or Conflict while an alias or whoever else keeps it needs it.
+        """
         by.require(Permission.DELETE_COLLECTIONS)
-        name = by.collection
-        if await self._store.collection(name) is None:
-            raise CollectionNotFound(f"no collection is called {name[:140]!r}", name=name[:140])
-        aliases = _aliases_of(name, (await self._store.routes()).routes())
-        if aliases:
-            raise Conflict(
-                f"alias {aliases[0]!r} leads to {name}: point it elsewhere or delete it first",
-                name=name, alias=aliases[0],
-            )  # fmt: skip
-        await self._store.remove_collection(name)
+        name, now = by.collection, self._clock.now()
+        await self._require_unneeded(name)
+        minutes = self._grace_minutes if grace_minutes is None else grace_minutes
+        due_at = now + timedelta(minutes=minutes)
+        # what is removed here and now is left to the job only when this process dies over it
+        job_due_at = due_at if minutes else now + _REMOVAL
+        job = Job(
+            id=uuid4().hex,
+            kind=REMOVE_COLLECTION,
+            state=JobState.PENDING,
+            payload={"collection": name},
+            created_at=now,
+            due_at=job_due_at,
+        )
+        deletion = Deletion(now, due_at, job.id)
+        await self._store.hide_collection(name, deletion, job)
         self._directory.forget()
-        await self._admin.drop(name)
+        if not minutes:
+            await self._remove_now(name, deletion)
+        return deletion
+
+    async def undelete(self, by: CollectionPass) -> Described:
+        """Take a deletion back: the collection is as it was. Raises CollectionNotFound when there is nothing to take back."""
+        by.require(Permission.DELETE_COLLECTIONS)
+        name, now = by.collection, self._clock.now()
+        deletion = await self._store.show_collection(name, now)
+        if deletion is None:
+            raise CollectionNotFound(f"no deleted collection is called {name[:140]!r}", name=name[:140])
+        await self._store.cancel_job(deletion.job_id, now)
+        self._directory.forget()
+        return await self._described(by)
+
+    async def remove(self, by: CollectionPass, job_id: str) -> bool:
+        """Remove for good what is deleted and waits for this job; False when its deletion was taken back or done.
+
+        Raises Conflict when it is needed again after all; Unavailable while another process removes it.
+        """
+        by.require(Permission.DELETE_COLLECTIONS)
+        kept = await self._store.collection(by.collection)
+        if kept is None or kept.deletion is None or kept.deletion.job_id != job_id:
+            return False
+        await self._require_unneeded(kept.name)
+        await self._remove(kept.name, kept.deletion)
+        return True
 
     async def optimize(self, by: CollectionPass) -> bool:
         """Build what is unindexed; True when something was built. Raises CollectionNotFound, Conflict."""
@@ -201,6 +254,7 @@ class CatalogService:
                 "an alias stays within its tenant",
                 field="collection",
             )
+        await self._free(by.collection)
         route = await self._store.set_route(by.collection, [Target(collection=to.collection)])
         await self._aliases_changed()
         return route
@@ -211,6 +265,30 @@ class CatalogService:
         if not await self._store.remove_route(by.collection):
             raise NotFound(f"no alias is called {by.collection[:140]!r}", name=by.collection[:140])
         await self._aliases_changed()
+
+    async def _require_unneeded(self, name: str) -> None:
+        for needed_by in self._keepers:
+            if reason := await needed_by(name):
+                raise Conflict(f"collection {name!r} cannot go: {reason}", name=name)
+
+    async def _free(self, name: str) -> None:
+        """A deleted collection gives its name up to a fresh one or an alias: its grace ends here."""
+        kept = await self._store.collection(name)
+        if kept is not None and kept.deletion is not None:
+            await self._require_unneeded(name)
+            await self._remove_now(name, kept.deletion)
+
+    async def _remove_now(self, name: str, deletion: Deletion) -> None:
+        await self._remove(name, deletion)
+        await self._store.cancel_job(deletion.job_id, self._clock.now())
+
+    async def _remove(self, name: str, deletion: Deletion) -> None:
+        """The name is free only when nothing of the collection is left, so that no fresh one can find any of it."""
+        now = self._clock.now()
+        if not await self._store.take_removal(name, deletion.job_id, now=now, until=now + _REMOVAL):
+            raise Unavailable(f"collection {name!r} is being removed just now; repeat", retry_after_s=1.0)
+        await self._admin.drop(name)
+        await self._store.remove_collection(name)
 
     async def _described(self, by: CollectionPass) -> Described:
         collection = (await self._directory.resolve(by.collection)).collection

@@ -28,10 +28,19 @@ class Bm25Fit(msgspec.Struct, frozen=True):
     documents: DocumentLengths | None = None
 
 
+class Deletion(msgspec.Struct, frozen=True):
+    """A collection was deleted at a time; the job `job_id` removes it for good when it is due."""
+
+    at: datetime
+    due_at: datetime
+    job_id: str
+
+
 class Collection(msgspec.Struct, frozen=True):
-    """A named physical set of points with one schema."""
+    """A named physical set of points with one schema. One with a `deletion` is hidden: no caller sees it or reads it."""
 
     name: str
     profile: CollectionProfile
     created_at: datetime
     bm25: Bm25Fit | None = None
+    deletion: Deletion | None = None

@@ -38,7 +38,7 @@ def serve(configuration: Configuration, overrides: Mapping[str, str], environmen
     Raises DataFolderInUse, InvalidSetting, DiskFull before anything is started.
     """
     settings = configuration.settings
-    configure_logging(_with_log_format(settings).log, process="supervisor")
+    configure_logging(with_log_format(settings).log, process="supervisor")
     for warning in configuration.warnings:
         log.warning("configuration", detail=warning)
     listener, url = _listen(settings.server)
@@ -47,11 +47,11 @@ def serve(configuration: Configuration, overrides: Mapping[str, str], environmen
         make_local_token(paths.folder)
 
         def arranged(chosen: Configuration) -> list[list[ProcessSpec]]:
-            shown = msgspec.structs.replace(chosen, settings=_with_log_format(chosen.settings))
+            shown = msgspec.structs.replace(chosen, settings=with_log_format(chosen.settings))
             return _inheriting(stages(shown, listener.fileno()), lock)
 
         async def replace(chosen: Configuration, insist: bool) -> str:
-            configure_logging(_with_log_format(chosen.settings).log, process="supervisor")
+            configure_logging(with_log_format(chosen.settings).log, process="supervisor")
             return await supervisor.replace(arranged(chosen), insist=insist)
 
         def say_ready() -> None:
@@ -59,7 +59,7 @@ def serve(configuration: Configuration, overrides: Mapping[str, str], environmen
             _say_ready(url)
 
         ready = asyncio.Event()
-        supervisor = Supervisor(arranged(configuration), on_change=_log_change, on_ready=say_ready)
+        supervisor = Supervisor(arranged(configuration), on_change=log_change, on_ready=say_ready)
         changes = ConfigurationChanges(
             configuration,
             versioned_file(configuration.file, paths),
@@ -130,7 +130,7 @@ def _inheriting(specs: list[list[ProcessSpec]], lock: int) -> list[list[ProcessS
     return [[msgspec.structs.replace(spec, pass_fds=(*spec.pass_fds, lock)) for spec in stage] for stage in specs]
 
 
-def _with_log_format(settings: Settings) -> Settings:
+def with_log_format(settings: Settings) -> Settings:
     """Children write to a pipe; what a terminal wants is decided here, where the terminal is."""
     if settings.log.format != "auto":
         return settings
@@ -138,7 +138,8 @@ def _with_log_format(settings: Settings) -> Settings:
     return msgspec.structs.replace(settings, log=msgspec.structs.replace(settings.log, format=chosen))
 
 
-def _log_change(report: ProcessReport) -> None:
+def log_change(report: ProcessReport) -> None:
+    """Tell the log what became of a process."""
     write = log.error if report.state is ProcessState.FAILED else log.info
     write(
         "process",

@@ -91,6 +91,12 @@ class SearchSection(Shape, frozen=True):
     timeout_s: float = 30.0
 
 
+class CatalogSettings(Shape, frozen=True):
+    """Collections. A deleted one is removed after `grace_minutes`, until then `vectis collections undelete` brings it back."""
+
+    grace_minutes: float = 60.0
+
+
 class JobSettings(Shape, frozen=True):
     """Background work: `name` is the worker's stable name, under which it finds its unfinished jobs again.
 
@@ -174,6 +180,7 @@ class Settings(Shape, frozen=True):
     embedder: EmbedderSettings = EmbedderSettings()
     cache: CacheSettings = CacheSettings()
     search: SearchSection = SearchSection()
+    catalog: CatalogSettings = CatalogSettings()
     jobs: JobSettings = JobSettings()
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()

@@ -20,7 +20,7 @@ HAND_BACK_S = 4.0
 
 def stages(configuration: Configuration, listener: int) -> list[list[ProcessSpec]]:
     """The processes of a server, in the order of their start. API processes accept on the inherited socket `listener`."""
-    settings, handed = configuration.settings, msgspec.json.encode(configuration, enc_hook=Secret.reveal)
+    settings, handed = configuration.settings, _handed(configuration)
     api = [
         ProcessSpec(
             f"api-{number}",
@@ -31,22 +31,31 @@ def stages(configuration: Configuration, listener: int) -> list[list[ProcessSpec
         )
         for number in range(1, settings.server.workers + 1)
     ]
-    worker = ProcessSpec(
-        "worker",
-        (sys.executable, "-m", "vectis.entrypoints.worker.process"),
-        ReadyLine(READY),
-        handed=handed,
-        stop_timeout_s=settings.jobs.stop_timeout_s + HAND_BACK_S,
-    )
+    worker = worker_process("worker", configuration)
     if settings.engine.kind != "edge":
         return [[*api, worker]]
     return [[_engine(FolderLayout(Path(settings.server.data_dir)))], [*api, worker]]
+
+
+def worker_process(name: str, configuration: Configuration) -> ProcessSpec:
+    """A worker that the supervisor calls `name`; among all workers it is known by `jobs.name`."""
+    return ProcessSpec(
+        name,
+        (sys.executable, "-m", "vectis.entrypoints.worker.process"),
+        ReadyLine(READY),
+        handed=_handed(configuration),
+        stop_timeout_s=configuration.settings.jobs.stop_timeout_s + HAND_BACK_S,
+    )
 
 
 def inherited() -> Configuration:
     """The configuration that `vectis serve` handed to this child process. KeyError in a process that it did not start."""
     with os.fdopen(int(os.environ.pop(HANDED_KEY)), "rb") as pipe:
         return msgspec.json.decode(pipe.read(), type=Configuration, dec_hook=lambda kind, text: kind(text))
+
+
+def _handed(configuration: Configuration) -> bytes:
+    return msgspec.json.encode(configuration, enc_hook=Secret.reveal)
 
 
 def _engine(paths: FolderLayout) -> ProcessSpec:

@@ -35,9 +35,9 @@ from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.adapters.system.machine import Machine
-from vectis.catalog.jobs import optimize_handler
+from vectis.catalog.jobs import optimize_handler, removal_handler
 from vectis.catalog.profiles import document_profile, vectors_profile
-from vectis.catalog.service import OPTIMIZE, CatalogService
+from vectis.catalog.service import OPTIMIZE, REMOVE_COLLECTION, CatalogService
 from vectis.domain.access import SYSTEM, Pass, Permission, authorize
 from vectis.domain.audit import SealKey
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
@@ -179,6 +179,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             INGEST: ingest_handler(indexer, parts.queue, parts.clock),
             REFIT: refit_handler(indexer),
             OPTIMIZE: optimize_handler(parts.catalog),
+            REMOVE_COLLECTION: removal_handler(parts.catalog),
         }
         yield Worker(runner, handlers)
 
@@ -207,7 +208,13 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     profiles = {profile.name: profile for profile in (document_profile(embedding), vectors_profile())}
     queue = LedgerQueue(store, clock)
     catalog = CatalogService(
-        store=store, queue=queue, admin=engine, directory=directory, profiles=profiles, clock=clock
+        store=store,
+        queue=queue,
+        admin=engine,
+        directory=directory,
+        profiles=profiles,
+        clock=clock,
+        grace_minutes=settings.catalog.grace_minutes,
     )
     return _Parts(
         store=store,

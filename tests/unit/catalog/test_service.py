@@ -1,7 +1,7 @@
 """The catalog over a real SQLite store and the memory engine."""
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
@@ -25,8 +25,10 @@ from vectis.domain.errors import (
     LimitExceeded,
     NotFound,
     PermissionDenied,
+    Unavailable,
 )
-from vectis.domain.jobs import MAINTENANCE_QUEUE
+from vectis.domain.jobs import MAINTENANCE_QUEUE, JobState
+from vectis.domain.points import Point, dense
 from vectis.domain.profiles import Chunking, EmbeddingProfile, Scores, SearchSettings
 from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
 
@@ -40,6 +42,8 @@ class House:
         clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
         self.store = store
         self.engine = engine
+        self.clock = clock
+        self.needed_by: dict[str, str] = {}
         self.directory = CachedDirectory(store, clock, MemoryVersions())
         self.catalog = CatalogService(
             store=store,
@@ -48,7 +52,15 @@ class House:
             directory=self.directory,
             profiles={VECTORS: vectors_profile()},
             clock=clock,
+            keepers=[self._needed],
         )
+
+    async def _needed(self, name: str) -> str | None:
+        return self.needed_by.get(name)
+
+    async def with_a_point(self, name: str) -> None:
+        await self.catalog.create(writes(name), VECTORS, SMALL)
+        await self.engine.upsert(name, [Point(1, {"dense": dense([1, 0, 0, 0])}, {})])
 
 
 @pytest.fixture
@@ -63,8 +75,10 @@ async def test_create_describe_list_delete(house: House) -> None:
     assert made.state.points == 0
     assert made.collection.profile.schema.dense["dense"].size == 4
     assert [d.collection.name for d in await house.catalog.collections(reads_all())] == ["a"]
-    await house.catalog.delete(deletes("a"))
+    await house.catalog.delete(deletes("a"), grace_minutes=0)
     assert await house.engine.names() == []
+    assert await house.store.collection("a") is None
+    assert [job.state for job in await house.store.jobs(limit=9)] == [JobState.CANCELLED]
     with pytest.raises(CollectionNotFound):
         await house.catalog.describe(reads("a"))
 
@@ -215,3 +229,85 @@ async def test_optimizing_later_is_a_job_of_the_collection_behind_the_name(house
     assert await house.catalog.optimize_later(writes("a")) == job.id, "asked for twice, the job that waits will do"
     with pytest.raises(PermissionDenied):
         await house.catalog.optimize_later(reads("a"))
+
+
+async def test_a_deleted_collection_is_hidden_at_once_and_comes_back_whole(house: House) -> None:
+    await house.with_a_point("a")
+    deletion = await house.catalog.delete(deletes("a"))
+    assert deletion.due_at - deletion.at == timedelta(hours=1)
+    assert await house.catalog.collections(reads_all()) == []
+    (hidden,) = await house.catalog.collections(reads_all(), deleted=True)
+    assert (hidden.collection.name, hidden.collection.deletion, hidden.state.points) == ("a", deletion, 1)
+    for use in (
+        house.catalog.describe(reads("a")),
+        house.catalog.delete(deletes("a")),
+        house.catalog.optimize(writes("a")),
+    ):
+        with pytest.raises(CollectionNotFound):
+            await use
+    with pytest.raises(CollectionNotFound):
+        await house.catalog.set_alias(writes("public"), writes("a"))
+    await house.catalog.reconcile(authorize(SYSTEM, Permission.SYSTEM_CONFIG))
+    assert await house.engine.names() == ["a"]
+    back = await house.catalog.undelete(deletes("a"))
+    assert (back.state.points, back.collection.deletion) == (1, None)
+    job = await house.store.job(deletion.job_id)
+    assert job is not None
+    assert (job.state, job.due_at) == (JobState.CANCELLED, None)
+    assert not await house.catalog.remove(deletes("a"), deletion.job_id)
+    with pytest.raises(CollectionNotFound, match="no deleted collection"):
+        await house.catalog.undelete(deletes("a"))
+    assert await house.engine.names() == ["a"]
+
+
+async def test_the_job_removes_what_it_was_recorded_for_and_nothing_else(house: House) -> None:
+    await house.with_a_point("a")
+    first = await house.catalog.delete(deletes("a"))
+    await house.catalog.undelete(deletes("a"))
+    second = await house.catalog.delete(deletes("a"))
+    assert not await house.catalog.remove(deletes("a"), first.job_id)
+    assert await house.catalog.remove(deletes("a"), second.job_id)
+    assert await house.engine.names() == []
+    assert await house.catalog.collections(reads_all(), deleted=True) == []
+    assert not await house.catalog.remove(deletes("a"), second.job_id)
+
+
+async def test_a_name_in_its_grace_is_given_to_whoever_asks_and_nothing_old_is_found_there(house: House) -> None:
+    await house.with_a_point("a")
+    deletion = await house.catalog.delete(deletes("a"))
+    assert (await house.catalog.create(writes("a"), VECTORS, SMALL)).state.points == 0
+    assert not await house.catalog.remove(deletes("a"), deletion.job_id)
+    assert (await house.catalog.describe(reads("a"))).state.points == 0
+    await house.catalog.delete(deletes("a"))
+    await house.catalog.create(writes("b"), VECTORS, SMALL)
+    await house.catalog.set_alias(writes("a"), writes("b"))
+    assert (await house.catalog.describe(reads("a"))).collection.name == "b"
+    assert await house.engine.names() == ["b"]
+
+
+async def test_what_is_needed_is_not_deleted_and_asked_again_before_it_is_removed(house: House) -> None:
+    await house.with_a_point("a")
+    house.needed_by["a"] = "rollout 7 goes back to it"
+    with pytest.raises(Conflict, match="rollout 7"):
+        await house.catalog.delete(deletes("a"))
+    del house.needed_by["a"]
+    deletion = await house.catalog.delete(deletes("a"))
+    house.needed_by["a"] = "rollout 8 goes back to it"
+    with pytest.raises(Conflict, match="rollout 8"):
+        await house.catalog.remove(deletes("a"), deletion.job_id)
+    with pytest.raises(Conflict, match="rollout 8"):
+        await house.catalog.create(writes("a"), VECTORS, SMALL)
+    assert (await house.catalog.undelete(deletes("a"))).state.points == 1
+
+
+async def test_one_process_removes_and_one_that_died_over_it_holds_nobody_up_for_long(house: House) -> None:
+    await house.with_a_point("a")
+    deletion = await house.catalog.delete(deletes("a"))
+    now = house.clock.now()
+    assert await house.store.take_removal("a", deletion.job_id, now=now, until=now + timedelta(minutes=1))
+    with pytest.raises(Unavailable, match="just now"):
+        await house.catalog.remove(deletes("a"), deletion.job_id)
+    with pytest.raises(CollectionNotFound):
+        await house.catalog.undelete(deletes("a"))
+    house.clock.advance(61)
+    assert await house.catalog.remove(deletes("a"), deletion.job_id)

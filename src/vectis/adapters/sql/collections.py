@@ -1,15 +1,18 @@
 """Collections and routes in the control store."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from vectis.adapters.sql.part import StorePart, to_json
+from vectis.adapters.sql.jobs import SqlJobs
+from vectis.adapters.sql.part import to_json
 from vectis.adapters.sql.tables import collections, routes
-from vectis.domain.collections import Bm25Fit, Collection
-from vectis.domain.errors import CollectionExists, CollectionNotFound
+from vectis.domain.collections import Bm25Fit, Collection, Deletion
+from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict
+from vectis.domain.jobs import Job
 from vectis.domain.profiles import CollectionProfile
 from vectis.domain.routes import Route, RouteTable, Target
 
@@ -17,7 +20,7 @@ _NAMES_LOCK = 0x7EC7_0001
 """The advisory lock under which PostgreSQL serves one change of names at a time, as SQLite does anyway."""
 
 
-class SqlCollections(StorePart):
+class SqlCollections(SqlJobs):
     """vectis.domain.ports.control.CollectionStore."""
 
     async def add_collection(self, collection: Collection) -> None:
@@ -55,8 +58,48 @@ class SqlCollections(StorePart):
     async def collections(self) -> list[Collection]:
         """See the port."""
         async with self._database.read() as connection:
-            rows = await connection.execute(sa.select(collections).order_by(collections.c.name))
-            return [_collection(row) for row in rows]
+            return await _collections(connection, collections.c.deletion.is_(None))
+
+    async def deleted_collections(self) -> list[Collection]:
+        """See the port."""
+        async with self._database.read() as connection:
+            return await _collections(connection, collections.c.deletion.is_not(None))
+
+    async def hide_collection(self, name: str, deletion: Deletion, job: Job) -> None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            rows = await connection.execute(sa.select(routes).where(routes.c.targets.is_not(None)))
+            for route in map(_route, rows):
+                if any(target.collection == name for target in route.targets):
+                    raise Conflict(
+                        f"alias {route.alias!r} leads to {name}: point it elsewhere or delete it first",
+                        name=name, alias=route.alias,
+                    )  # fmt: skip
+            shown = sa.update(collections).where(_named(name), collections.c.deletion.is_(None))
+            if (await connection.execute(shown.values(deletion=to_json(deletion)))).rowcount == 0:
+                raise _absent(name)
+            await self._record(connection, job)
+
+    async def show_collection(self, name: str, now: datetime) -> Deletion | None:
+        """See the port."""
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            row = (await connection.execute(sa.select(collections).where(_named(name), _at_rest(now)))).one_or_none()
+            found = None if row is None else _collection(row).deletion
+            await connection.execute(sa.update(collections).where(_named(name), _at_rest(now)).values(deletion=None))
+            return found
+
+    async def take_removal(self, name: str, job_id: str, *, now: datetime, until: datetime) -> bool:
+        """See the port."""
+        async with self._database.write() as connection:
+            await self._lock_names(connection)
+            row = (await connection.execute(sa.select(collections).where(_named(name), _at_rest(now)))).one_or_none()
+            deletion = None if row is None else _collection(row).deletion
+            if deletion is None or deletion.job_id != job_id:
+                return False
+            await connection.execute(sa.update(collections).where(_named(name)).values(removing_until=until))
+            return True
 
     async def set_bm25(self, name: str, fit: Bm25Fit) -> None:
         """See the port."""
@@ -87,7 +130,7 @@ class SqlCollections(StorePart):
             if await _is_collection(connection, alias):
                 raise CollectionExists(f"{alias!r} is a collection: give the alias another name", collection=alias)
             for name in dict.fromkeys(target.collection for target in targets):
-                if not await _is_collection(connection, name):
+                if not await _collections(connection, sa.and_(_named(name), collections.c.deletion.is_(None))):
                     raise _absent(name)
             return _route((await connection.execute(statement)).one())
 
@@ -105,6 +148,21 @@ class SqlCollections(StorePart):
     async def _lock_names(self, connection: AsyncConnection) -> None:
         if not self._database.sqlite:
             await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_NAMES_LOCK)))
+
+
+def _named(name: str) -> sa.ColumnElement[bool]:
+    return collections.c.name == name
+
+
+def _at_rest(now: datetime) -> sa.ColumnElement[bool]:
+    """Deleted, and nobody is removing it."""
+    nobody = sa.or_(collections.c.removing_until.is_(None), collections.c.removing_until <= now)
+    return sa.and_(collections.c.deletion.is_not(None), nobody)
+
+
+async def _collections(connection: AsyncConnection, wanted: sa.ColumnElement[bool]) -> list[Collection]:
+    rows = await connection.execute(sa.select(collections).where(wanted).order_by(collections.c.name))
+    return [_collection(row) for row in rows]
 
 
 async def _is_collection(connection: AsyncConnection, name: str) -> bool:
@@ -127,6 +185,7 @@ def _collection(row: sa.Row[tuple[object, ...]]) -> Collection:
         profile=msgspec.json.decode(row.profile, type=CollectionProfile),
         created_at=row.created_at,
         bm25=None if row.bm25 is None else msgspec.json.decode(row.bm25, type=Bm25Fit),
+        deletion=None if row.deletion is None else msgspec.json.decode(row.deletion, type=Deletion),
     )
 
 

@@ -94,7 +94,7 @@ class SqlDocuments(SqlJobs):
         )
         update = sa.update(documents).where(same, documents.c.deleted.is_(False))
         async with self._database.write() as connection:
-            await lock_collection(connection, collection)
+            await lock_collection(connection, collection, deleted=True)
             await connection.execute(
                 sa.delete(documents).where(same, documents.c.deleted.is_(True)),
                 [{"of_id": stored.document.id, "of_revision": stored.revision} for stored in finished],

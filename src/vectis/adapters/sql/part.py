@@ -28,14 +28,15 @@ class StorePart:
         return sqlite.insert(table) if self._database.sqlite else postgresql.insert(table)
 
 
-async def lock_collection(connection: AsyncConnection, name: str) -> int:
+async def lock_collection(connection: AsyncConnection, name: str, *, deleted: bool = False) -> int:
     """Hold the collection against other writers until the transaction ends; gives its next document revision.
 
-    Writers of one collection go one after the other, so none can deadlock with another. CollectionNotFound on absence.
+    Writers of one collection go one after the other, so none can deadlock with another. CollectionNotFound on absence; a
+    deleted one counts as absent unless `deleted`.
     """
     statement = (
         sa.update(collections)
-        .where(collections.c.name == name)
+        .where(collections.c.name == name, collections.c.deletion.is_(None) | deleted)
         .values(revision=collections.c.revision + 1)
         .returning(collections.c.revision)
     )

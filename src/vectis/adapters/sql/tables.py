@@ -44,8 +44,12 @@ collections = sa.Table(
     sa.Column("bm25", sa.Text),
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("revision", sa.BigInteger, nullable=False),
+    sa.Column("deletion", sa.Text),
+    sa.Column("removing_until", UtcTime),
 )
-"""`revision` is the last one given to a document, so that a document put again after its removal gets a higher one."""
+"""`revision` is the last one given to a document, so that a document put again after its removal gets a higher one.
+
+One with a `deletion` is hidden. Until `removing_until` it is being removed, by one process."""
 
 routes = sa.Table(
     "routes",

@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from vectis.domain.collections import Bm25Fit, Collection
+from vectis.domain.collections import Bm25Fit, Collection, Deletion
 from vectis.domain.documents import Document
 from vectis.domain.jobs import ANY_JOB, Job, JobFilter, JobLine, JobStats
 from vectis.domain.routes import Route, RouteTable, Target
@@ -53,11 +53,27 @@ class CollectionStore(Protocol):
         ...
 
     async def collection(self, name: str) -> Collection | None:
-        """None on absence; aliases are not resolved."""
+        """None on absence; aliases are not resolved. A deleted one is there until it is removed."""
         ...
 
     async def collections(self) -> list[Collection]:
-        """All, by name."""
+        """All but the deleted ones, by name."""
+        ...
+
+    async def deleted_collections(self) -> list[Collection]:
+        """Those that are deleted and not yet removed, by name."""
+        ...
+
+    async def hide_collection(self, name: str, deletion: Deletion, job: Job) -> None:
+        """Delete it, and record the job that removes it. CollectionNotFound; Conflict while an alias leads to it."""
+        ...
+
+    async def show_collection(self, name: str, now: datetime) -> Deletion | None:
+        """Take its deletion back and give it; None when it is not deleted or is being removed at `now`."""
+        ...
+
+    async def take_removal(self, name: str, job_id: str, *, now: datetime, until: datetime) -> bool:
+        """The right to remove it, until a time; False when another has it, or when its deletion is not the one with this job."""
         ...
 
     async def set_bm25(self, name: str, fit: Bm25Fit) -> None:

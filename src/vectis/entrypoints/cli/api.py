@@ -42,9 +42,9 @@ class Api:
         """The answer to a PATCH."""
         return await self._ask("PATCH", path, body=body)
 
-    async def delete(self, path: str) -> Any:
+    async def delete(self, path: str, **params: str | int | None) -> Any:
         """The answer to a DELETE."""
-        return await self._ask("DELETE", path)
+        return await self._ask("DELETE", path, params=params)
 
     async def health(self) -> Any:
         """What the server says of its parts, also when it is unhealthy."""

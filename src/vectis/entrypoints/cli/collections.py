@@ -17,20 +17,26 @@ Name = Annotated[str, typer.Argument(help="Collection.")]
 
 
 @app.command("list", epilog="Example: vectis collections list --json")
-def list_collections(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+def list_collections(
+    deleted: Annotated[bool, typer.Option("--deleted", help="Those that are deleted and not yet removed.")] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
     """List all collections with their number of points."""
 
     async def ask() -> Any:
         async with connect(url, data_dir) as api:
-            return await api.get("/collections")
+            return await api.get("/collections", deleted="true" if deleted else None)
 
     answer = perform(ask(), as_json=as_json)
     if as_json:
         print_json(answer)
         return
+    time, heading = ("removal_at", "removed") if deleted else ("created_at", "created")
     print_table(
-        ("name", "profile", "points:", "created"),
-        [(c["name"], c["profile"], c["points"], moment(c["created_at"])) for c in answer["collections"]],
+        ("name", "profile", "points:", heading),
+        [(c["name"], c["profile"], c["points"], moment(c[time])) for c in answer["collections"]],
     )
 
 
@@ -92,16 +98,38 @@ def create(
 
 @app.command(epilog="Example: vectis collections delete docs --yes")
 def delete(
-    name: Name, yes: Yes = False, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER
+    name: Name,
+    yes: Yes = False,
+    grace_minutes: Annotated[
+        int | None,
+        typer.Option(min=0, help="How long it can be taken back; 0 removes it now.  [default: the server's]"),
+    ] = None,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
-    """Delete a collection with all its points and documents."""
+    """Delete a collection: hidden at once, removed with all its points and documents when the grace is over."""
     confirm(f"Delete {name} with everything in it?", yes=yes)
 
     async def ask() -> Any:
         async with connect(url, data_dir) as api:
-            return await api.delete("/collections" + path_of(name))
+            return await api.delete("/collections" + path_of(name), grace_minutes=grace_minutes)
 
-    _say(perform(ask(), as_json=as_json), f"deleted {name}", as_json=as_json)
+    answer = perform(ask(), as_json=as_json)
+    until = f", until {moment(answer['removal_at'])} UTC `vectis collections undelete {name}` brings it back"
+    _say(answer, f"deleted {name}" + ("" if grace_minutes == 0 else until), as_json=as_json)
+
+
+@app.command(epilog="Example: vectis collections undelete docs")
+def undelete(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+    """Bring a deleted collection back as it was."""
+
+    async def ask() -> Any:
+        async with connect(url, data_dir) as api:
+            return await api.post("/collections" + path_of(name) + "/undelete")
+
+    answer = perform(ask(), as_json=as_json)
+    _say(answer, f"{name} is back with {answer['points']} points", as_json=as_json)
 
 
 @app.command(epilog="Example: vectis collections optimize docs")

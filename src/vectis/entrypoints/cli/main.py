@@ -11,6 +11,7 @@ from vectis.entrypoints.cli.credential import api_key_option
 COMMANDS = {
     "init": ("init", "Turn access control on and make the admin's key."),
     "serve": ("serve", "Start the server."),
+    "worker": ("worker", "Run worker processes of their own, beside or without a server here."),
     "ingest": ("ingest", "Bring files, folders and checkouts of documentation into a collection."),
     "search": ("search", "Ask a question in words and show the ranked answers."),
     "collections": ("collections", "List, show, create, delete and optimize collections; set aliases."),

@@ -19,6 +19,7 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.jobs import ENDED, until_ended
 from vectis.entrypoints.cli.output import notes
 
+INDEXING = ("ingest", "refit")
 JOBS_LOOKED_AT_MAX = 1000
 JOB_PATIENCE_S = 3600.0
 UNCACHED = {"VECTIS_CACHE__ENABLED": "false"}
@@ -80,9 +81,9 @@ async def place_for(collection: str, url: str | None, folder: Path | None, *, ke
 
 
 async def settled(api: Api, collection: str) -> int:
-    """Wait until no job is left, build the index, and give the number of points."""
+    """Wait until nothing is being indexed, build the index, and give the number of points."""
     for job in (await api.get("/jobs", limit=JOBS_LOOKED_AT_MAX))["jobs"]:
-        if job["state"] not in ENDED:
+        if job["kind"] in INDEXING and job["state"] not in ENDED:
             await until_ended(api, job["id"], timeout_s=JOB_PATIENCE_S)
     await api.post(f"/collections{path_of(collection)}/optimize", wait="true", timeout_s=None)
     return int((await api.get("/collections" + path_of(collection)))["points"])
@@ -90,4 +91,4 @@ async def settled(api: Api, collection: str) -> int:
 
 async def _drop(api: Api, collection: str) -> None:
     if collection in {each["name"] for each in (await api.get("/collections"))["collections"]}:
-        await api.delete("/collections" + path_of(collection))
+        await api.delete("/collections" + path_of(collection), grace_minutes=0)

@@ -15,13 +15,23 @@ from vectis.domain.routes import Target
 from vectis.domain.schema import PayloadIndexKind
 
 
-class CollectionSummary(msgspec.Struct):
-    """One line of the list of collections."""
+class CollectionSummary(msgspec.Struct, omit_defaults=True):
+    """One line of the list of collections. Deleted ones say when they were deleted and when they will be removed."""
 
     name: str
     profile: str
     created_at: datetime
     points: int
+    deleted_at: datetime | None = None
+    removal_at: datetime | None = None
+
+
+class CollectionDeleted(msgspec.Struct):
+    """It is hidden; `job_id` removes it at `removal_at`, until when the deletion can be taken back."""
+
+    removal_at: datetime
+    job_id: str
+    deleted: bool = True
 
 
 class CollectionList(msgspec.Struct):

@@ -170,6 +170,18 @@ class WaitQuery(Shape, frozen=True):
     wait: bool = False
 
 
+class CollectionsQuery(Shape, frozen=True):
+    """`deleted=true`: those that are deleted and not yet removed."""
+
+    deleted: bool = False
+
+
+class DeletionQuery(Shape, frozen=True):
+    """How long the deletion can be taken back; 0 removes before the answer, without it the server's setting counts."""
+
+    grace_minutes: Annotated[float, msgspec.Meta(ge=0, le=525_600)] | None = None
+
+
 class DocumentsQuery(Shape, frozen=True):
     """A page of documents; `offset` is the `next_offset` of the page before."""
 

@@ -61,6 +61,7 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "search.limit_max": (search.limit_max, 1, 100_000),
         "search.batch_max": (search.batch_max, 1, 10_000),
         "search.timeout_s": (search.timeout_s, 0.1, 600),
+        "catalog.grace_minutes": (settings.catalog.grace_minutes, 0, 525_600),
         "jobs.concurrency": (jobs.concurrency, 1, 64),
         "limits.concurrent_max": (limits.concurrent_max, 1, 1_000_000),
         "limits.query_bytes_max": (limits.query_bytes_max, 256, 1 << 20),

@@ -29,7 +29,8 @@ async def create(call: Call) -> answers.CollectionDetail:
 
 
 async def list_all(call: Call) -> answers.CollectionList:
-    """All collections, by name."""
+    """All collections, by name, or the deleted ones."""
+    deleted = call.query.deleted
     return answers.CollectionList(
         collections=[
             answers.CollectionSummary(
@@ -37,8 +38,10 @@ async def list_all(call: Call) -> answers.CollectionList:
                 profile=d.collection.profile.name,
                 created_at=d.collection.created_at,
                 points=d.state.points,
+                deleted_at=None if d.collection.deletion is None else d.collection.deletion.at,
+                removal_at=None if d.collection.deletion is None else d.collection.deletion.due_at,
             )
-            for d in await call.services.catalog.collections(call.may_all())
+            for d in await call.services.catalog.collections(call.may_all(), deleted=deleted)
         ]
     )
 
@@ -49,10 +52,16 @@ async def describe(call: Call) -> answers.CollectionDetail:
     return _detail(call, described, await call.services.filter_uses(described.collection.name))
 
 
-async def delete(call: Call) -> answers.Deleted:
-    """Delete a collection with its documents and points."""
-    await call.services.catalog.delete(call.may(call.path["collection"]))
-    return answers.Deleted()
+async def delete(call: Call) -> answers.CollectionDeleted:
+    """Delete a collection with its documents and points: hidden now, removed after the grace."""
+    by = call.may(call.path["collection"])
+    deletion = await call.services.catalog.delete(by, grace_minutes=call.query.grace_minutes)
+    return answers.CollectionDeleted(removal_at=deletion.due_at, job_id=deletion.job_id)
+
+
+async def undelete(call: Call) -> answers.CollectionDetail:
+    """Take a deletion back while its grace lasts."""
+    return _detail(call, await call.services.catalog.undelete(call.may(call.path["collection"])), {})
 
 
 async def optimize(call: Call) -> answers.Optimized | Reply:
