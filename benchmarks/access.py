@@ -21,7 +21,7 @@ from benchmarks.plain_loop import LIMIT
 from benchmarks.server import running_server
 from benchmarks.vectors import DIMENSION, Floats, make
 from vectis.access.keys import make_key
-from vectis.entrypoints.cli.load import LoadReport, load, post
+from vectis.entrypoints.cli.load import LoadReport, load, post, with_credential
 
 COLLECTION = "bench"
 SEARCH = "/api/v1/vectors/search"
@@ -121,12 +121,10 @@ async def _flood(url: str, rate: float, seconds: float) -> dict[str, float]:
 
 
 def _requests(queries: Floats, key: str) -> list[bytes]:
-    header = f"authorization: Bearer {key}\r\n".encode() if key else b""
     bodies = [
         json.dumps({"collection": COLLECTION, "query_vector": v.tolist(), "limit": LIMIT}).encode() for v in queries
     ]
-    plain = [post(SEARCH, body, "application/json") for body in bodies]
-    return [request.replace(b"accept:", header + b"accept:", 1) for request in plain]
+    return [with_credential(post(SEARCH, body, "application/json"), key) for body in bodies]
 
 
 def _load(url: str, requests: list[bytes], clients: int, seconds: float) -> LoadReport:

@@ -18,9 +18,11 @@ Params = Mapping[str, str | int | None]
 class Api:
     """One server behind an open HTTP client. Bodies and answers are plain JSON values."""
 
-    def __init__(self, client: httpx.AsyncClient, where: str) -> None:
+    def __init__(self, client: httpx.AsyncClient, where: str, credential: str = "") -> None:
+        """`credential` is what the client shows, for requests that go past it."""
         self._client = client
         self.where = where
+        self.credential = credential
 
     async def get(self, path: str, **params: str | int | None) -> Any:
         """The answer to a GET of `path` below /api/v1; params that are None are left out."""

@@ -18,7 +18,7 @@ from vectis.domain.points import Dense
 from vectis.entrypoints.cli.api import API, Api, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import reporting
-from vectis.entrypoints.cli.load import LoadReport, load, post
+from vectis.entrypoints.cli.load import LoadReport, load, post, with_credential
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCollection, Url
 from vectis.entrypoints.cli.output import notes, print_json, print_table
@@ -90,7 +90,10 @@ async def _measure(
         using, vectors = await vectors_of(api, collection)
         notes.print(f"{len(vectors)} vectors named {using} from {collection} at {api.where}", style="dim")
         for kind in kinds:
-            requests = [search_request(kind, collection, using, vector, limit) for vector in vectors]
+            requests = [
+                with_credential(search_request(kind, collection, using, vector, limit), api.credential)
+                for vector in vectors
+            ]
             await load(api.where, requests, max(counts), WARM_UP_S)
             for count in counts:
                 report = await load(api.where, requests, count, seconds)

@@ -52,4 +52,4 @@ async def client(url: str, credential: str) -> AsyncGenerator[Api]:
     else:
         http = httpx.AsyncClient(base_url=url, headers=headers)
     async with http:
-        yield Api(http, url)
+        yield Api(http, url, credential)

@@ -141,6 +141,12 @@ def post(path: str, body: bytes, content_type: str, *, kept: bool = False) -> by
     return head.encode("ascii") + body
 
 
+def with_credential(request: bytes, credential: str) -> bytes:
+    """The request with a key or token shown in it; as it is without one."""
+    shown = f"authorization: Bearer {credential}\r\naccept:".encode("ascii") if credential else b"accept:"
+    return request.replace(b"accept:", shown, 1)
+
+
 def length_of(headers: bytes) -> int:
     """The Content-Length that an answer's headers tell; 0 when they tell none."""
     lowered = headers.lower()
