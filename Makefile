@@ -43,7 +43,7 @@ check: $(READY) ## Format, lint, types, import contracts
 bench: $(READY) ## Measure against a plain loop over the engine; writes benchmarks/results/
 	$(BIN)/python -m benchmarks.run
 
-bench-judging: $(READY) ## Simulate canaries: how often the judge is wrong, how fast it is right; half an hour on two cores
+bench-judging: $(READY) ## Simulate canaries: how often the judge is wrong, how fast it is right; a quarter of an hour on two cores
 	$(BIN)/python -m benchmarks.judging
 
 docs: $(READY) ## Write the generated pages of docs/ anew
