@@ -17,7 +17,7 @@ from engine_process import EngineProcess
 from msgspec.structs import replace
 
 from vectis.domain.access import ON_COLLECTIONS, SYSTEM, Caller, Permission, Right, authorize
-from vectis.domain.errors import Unauthenticated
+from vectis.domain.errors import InvalidCredentials, Unauthenticated
 from vectis.entrypoints.rest.app import RestApp
 from vectis.entrypoints.rest.operation import Operation
 from vectis.runtime.configuration.link import AskValidity, ChangeReport, Request, Validity, answering
@@ -246,4 +246,6 @@ def authenticate(credential: str, _address: str) -> Caller:
     """The caller that the credential names."""
     if not credential:
         raise Unauthenticated("API key required")
+    if credential not in CALLERS:
+        raise InvalidCredentials("Invalid API key")
     return CALLERS[credential]

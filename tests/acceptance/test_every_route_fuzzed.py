@@ -46,9 +46,19 @@ KINDS_OF_EACH = [
     pytest.param(o.name, kind, id=f"{o.name}-{kind.value}")
     for o in OPERATIONS
     for kind in KINDS
-    if kind is schemathesis.GenerationMode.POSITIVE or o.body is not None or o.query is not None or "{" in o.path
+    if kind is schemathesis.GenerationMode.POSITIVE or o.body is not None or o.query is not None
 ]
-SCHEMA = schemathesis.openapi.from_dict(json.loads(document()))
+
+
+def _without_credentials(described: dict[str, Any]) -> dict[str, Any]:
+    """The document as one that makes no credentials up: the test itself says who calls."""
+    for operations in described["paths"].values():
+        for operation in operations.values():
+            operation["security"] = []
+    return described
+
+
+SCHEMA = schemathesis.openapi.from_dict(_without_credentials(json.loads(document())))
 SPENT_ON_EACH = pytest.mark.parametrize("examples", [5, pytest.param(200, marks=pytest.mark.slow)])
 
 
@@ -114,7 +124,7 @@ def test_route(url: str, name: str, kind: schemathesis.GenerationMode, examples:
     def ask(case: schemathesis.Case, caller: str | None, named: str | None) -> None:
         if named is not None:
             _name(case, named)
-        response = case.call(base_url=url, headers={} if caller is None else {"x-as": caller})
+        response = case.call(base_url=url, headers={} if caller is None else {"x-api-key": caller})
         case.validate_response(response, checks=CHECKS)
         if operation.permission is not PUBLIC and (caller is None or not _has(caller, operation.permission)):
             assert response.status_code == (401 if caller is None else 403)
