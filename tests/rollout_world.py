@@ -1,12 +1,13 @@
 """A world in which rollouts happen: what the reconciler would read and write, in memory, with a clock that is set by hand."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import groupby
 
 from msgspec.structs import replace
 
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
 from vectis.domain.rollouts import ChangeKind, Phase, Rollout, RolloutSpec, Step, Strategy
-from vectis.domain.routes import Route, Target
+from vectis.domain.routes import Route, RoutePlan, Target
 from vectis.rollouts.rules import (
     Action,
     Ask,
@@ -41,7 +42,7 @@ class SimulatedWorld:
     def __init__(self, spec: RolloutSpec) -> None:
         self.now = START
         self.rollout = Rollout(id="r1", spec=spec, stable="docs_1", candidate="docs_2", created_at=START)
-        self.route = Route("docs", (Target("docs_1"),))
+        self.route = Route("docs", RoutePlan((Target("docs_1"),)))
         self.candidate = CandidateState.ABSENT
         self.validation: Verdict | None = None
         self.verdict: Verdict | None = None
@@ -66,19 +67,20 @@ class SimulatedWorld:
         match action:
             case Move(rollout):
                 self.record(rollout)
-            case SetRoute(targets, salt, read_version):
-                missing = {target.collection for target in targets} - self.collections
+            case SetRoute(plan, read_version):
+                missing = plan.collections - self.collections
                 if self.route.version == read_version and not missing:
-                    self.route = Route("docs", targets, salt, self.route.version + 1)
+                    self.route = Route("docs", plan, self.route.version + 1)
                     self.routes.append(self.route)
             case Ask(_, agreed, refused):
                 self.record(refused if self.refuses else agreed)
             case Build():
                 if self.candidate is CandidateState.ABSENT:
                     self.candidate = CandidateState.BUILDING
+                    self.collections.add(self.rollout.candidate)
             case Retire(collection, generation):
                 if generation == self.rollout.generation:
-                    assert collection not in {target.collection for target in self.route.targets}, "it serves"
+                    assert collection not in self.route.plan.collections, "the route needs it"
                     self.collections.discard(collection)
                     if collection == self.rollout.candidate:
                         self.candidate = CandidateState.ABSENT
@@ -123,6 +125,11 @@ class SimulatedWorld:
     @property
     def weights(self) -> dict[str, float]:
         return {target.collection: target.weight_percent for target in self.route.targets}
+
+    @property
+    def served(self) -> list[tuple[Target, ...]]:
+        """How the traffic was shared out, one after the other."""
+        return [targets for targets, _ in groupby(route.targets for route in self.routes)]
 
     @property
     def stands(self) -> tuple[Phase, Step, int]:

@@ -10,7 +10,8 @@ from control_suite import NOW, collection, document, job
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.collections import Bm25Fit, Deletion, DocumentLengths
 from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict
-from vectis.domain.routes import Target
+from vectis.domain.ports.control import Divergence
+from vectis.domain.routes import Mirror, RoutePlan, Target
 
 
 async def test_a_collection_comes_back_as_it_was_added(store: SqlStore, unique: str) -> None:
@@ -32,18 +33,20 @@ async def test_a_name_is_taken_once(store: SqlStore, unique: str) -> None:
     await store.add_collection(collection(unique))
     with pytest.raises(CollectionExists, match=unique):
         await store.add_collection(collection(unique))
-    await store.set_route(f"{unique}-alias", [Target(unique)])
+    await store.set_route(f"{unique}-alias", RoutePlan((Target(unique),)))
     with pytest.raises(CollectionExists):
         await store.add_collection(collection(f"{unique}-alias"))
     with pytest.raises(CollectionExists):
-        await store.set_route(unique, [Target(unique)])
+        await store.set_route(unique, RoutePlan((Target(unique),)))
 
 
 async def test_of_many_at_once_one_gets_the_name(store: SqlStore, store_url: str, unique: str) -> None:
     other = await open_store(store_url)
     await store.add_collection(collection(f"{unique}-target"))
     attempts = [each.add_collection(collection(unique)) for each in (store, other) for _ in range(4)]
-    attempts += [each.set_route(unique, [Target(f"{unique}-target")]) for each in (store, other) for _ in range(2)]
+    attempts += [
+        each.set_route(unique, RoutePlan((Target(f"{unique}-target"),))) for each in (store, other) for _ in range(2)
+    ]
     outcomes = await asyncio.gather(*attempts, return_exceptions=True)
     await other.close()
     taken_by_collection = await store.collection(unique) is not None
@@ -77,21 +80,22 @@ async def test_a_route_is_replaced_in_one_step_and_its_version_only_grows(store:
     await store.add_collection(collection(unique))
     await store.add_collection(collection(f"{unique}-2"))
     alias = f"{unique}-alias"
-    first = await store.set_route(alias, [Target(unique)])
+    first = await store.set_route(alias, RoutePlan((Target(unique),)))
     assert (first.version, first.targets) == (1, (Target(unique),))
-    halves = [Target(unique, "stable", 12.25), Target(f"{unique}-2", "candidate", 87.75)]
-    second = await store.set_route(alias, halves, salt="s")
-    assert (second.version, second.targets, second.salt) == (2, tuple(halves), "s")
+    halves = (Target(unique, "stable", 12.25), Target(f"{unique}-2", "candidate", 87.75))
+    plan = RoutePlan(halves, salt="s", followers=(f"{unique}-2",), mirror=Mirror(f"{unique}-2", 10, exact=True))
+    second = await store.set_route(alias, plan)
+    assert (second.version, second.plan) == (2, plan)
     assert (await store.routes()).get(alias) == second
     assert await store.remove_route(alias)
     assert not await store.remove_route(alias)
     assert (await store.routes()).get(alias) is None
-    assert (await store.set_route(alias, [Target(unique)])).version > second.version
+    assert (await store.set_route(alias, RoutePlan((Target(unique),)))).version > second.version
 
 
 async def test_the_name_of_a_removed_route_is_free(store: SqlStore, unique: str) -> None:
     await store.add_collection(collection(unique))
-    await store.set_route(f"{unique}-alias", [Target(unique)])
+    await store.set_route(f"{unique}-alias", RoutePlan((Target(unique),)))
     await store.remove_route(f"{unique}-alias")
     await store.add_collection(collection(f"{unique}-alias"))
 
@@ -99,8 +103,41 @@ async def test_the_name_of_a_removed_route_is_free(store: SqlStore, unique: str)
 async def test_a_route_leads_to_collections_only(store: SqlStore, unique: str) -> None:
     await store.add_collection(collection(unique))
     with pytest.raises(CollectionNotFound, match="absent"):
-        await store.set_route(f"{unique}-alias", [Target(unique, weight_percent=50), Target("absent", "b", 50)])
+        await store.set_route(
+            f"{unique}-alias", RoutePlan((Target(unique, weight_percent=50), Target("absent", "b", 50)))
+        )
+    for plan in (
+        RoutePlan((Target(unique),), followers=("absent",)),
+        RoutePlan((Target(unique),), mirror=Mirror("absent", 1)),
+    ):
+        with pytest.raises(CollectionNotFound, match="absent"):
+            await store.set_route(f"{unique}-alias", plan)
     assert f"{unique}-alias" not in await store.routes()
+
+
+async def test_of_two_who_read_the_same_version_one_writes(store: SqlStore, unique: str) -> None:
+    await store.add_collection(collection(unique))
+    plan = RoutePlan((Target(unique),))
+    with pytest.raises(Conflict, match="version 0, not 3"):
+        await store.set_route(f"{unique}-alias", plan, read_version=3)
+    tries = [store.set_route(f"{unique}-alias", plan, read_version=0) for _ in range(4)]
+    first = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(each, Conflict) for each in first) == 3
+    tries = [store.set_route(f"{unique}-alias", plan, read_version=1) for _ in range(4)]
+    second = await asyncio.gather(*tries, return_exceptions=True)
+    assert sum(isinstance(each, Conflict) for each in second) == 3
+
+
+async def test_what_a_collection_missed_is_counted_until_it_is_gone(store: SqlStore, unique: str) -> None:
+    assert await store.divergence(unique) is None
+    await store.note_divergence(unique, "not there", NOW)
+    assert await store.divergence(unique) is None
+    await store.add_collection(collection(unique))
+    await store.note_divergence(unique, "first", NOW)
+    await store.note_divergence(unique, "second", NOW + timedelta(seconds=1))
+    assert await store.divergence(unique) == Divergence(unique, 2, NOW, "first")
+    await store.remove_collection(unique)
+    assert await store.divergence(unique) is None
 
 
 async def test_ping(store: SqlStore) -> None:
@@ -123,7 +160,7 @@ async def test_a_deleted_collection_is_there_for_those_who_ask_and_its_documents
     with pytest.raises(CollectionNotFound):
         await store.put_documents(unique, [document("b")], job(f"{unique}-late"), NOW)
     with pytest.raises(CollectionNotFound):
-        await store.set_route(f"{unique}-alias", [Target(unique)])
+        await store.set_route(f"{unique}-alias", RoutePlan((Target(unique),)))
     with pytest.raises(CollectionNotFound):
         await store.hide_collection(unique, deletion, job(f"{unique}-again"))
     with pytest.raises(CollectionExists):
@@ -138,7 +175,7 @@ async def test_a_deleted_collection_is_there_for_those_who_ask_and_its_documents
 
 async def test_what_an_alias_leads_to_is_not_deleted(store: SqlStore, unique: str) -> None:
     await store.add_collection(collection(unique))
-    await store.set_route(f"{unique}-alias", [Target(unique)])
+    await store.set_route(f"{unique}-alias", RoutePlan((Target(unique),)))
     with pytest.raises(Conflict, match=f"{unique}-alias"):
         await store.hide_collection(unique, Deletion(NOW, NOW, "x"), job(f"{unique}-remove"))
     assert await store.job(f"{unique}-remove") is None

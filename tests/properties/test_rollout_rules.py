@@ -11,8 +11,8 @@ from rollout_world import SimulatedWorld, spec_of
 from vectis.domain.errors import Conflict, InvalidInput
 from vectis.domain.judgements import Verdict
 from vectis.domain.rollouts import Hook, HookPoint, Phase, Rollout, RolloutPolicy, Step, Strategy
-from vectis.domain.routes import Target
-from vectis.rollouts.rules import Action, Ask, CandidateState, Move, next_action, targets_of
+from vectis.domain.routes import RoutePlan, Target
+from vectis.rollouts.rules import Action, Ask, CandidateState, Move, next_action, plan_of
 from vectis.rollouts.verbs import EXPLAINED, Verb
 
 VERDICTS = st.sampled_from([None, *Verdict])
@@ -95,7 +95,7 @@ class RolloutMachine(RuleBasedStateMachine):
     @rule()
     def somebody_changes_the_route(self) -> None:
         route = self.world.route
-        self.world.route = replace(route, targets=(Target("docs_1"),), version=route.version + 1)
+        self.world.route = replace(route, plan=RoutePlan((Target("docs_1"),)), version=route.version + 1)
 
     # what the reconciler does
 
@@ -161,6 +161,14 @@ class RolloutMachine(RuleBasedStateMachine):
         assert {target.collection for target in self.world.route.targets} <= self.world.collections
 
     @invariant()
+    def what_may_serve_again_follows_every_write(self) -> None:
+        """Unless somebody else wrote the route since."""
+        rollout, route = self.world.rollout, self.world.route
+        decided = rollout.promoted and rollout.step in (Step.WATCH, Step.GRACE)
+        if route is self.world.routes[-1] and (decided or (rollout.step is Step.STAGE and rollout.since is not None)):
+            assert {"docs_1", "docs_2"} & self.world.collections <= set(route.plan.written)
+
+    @invariant()
     def nothing_is_skipped_without_a_reason(self) -> None:
         for before, after in zip(self.world.history, self.world.history[1:], strict=False):
             if _goes_on(before, after) and after.generation in self.verbs:
@@ -173,7 +181,7 @@ class RolloutMachine(RuleBasedStateMachine):
     def an_aborted_rollout_that_rests_serves_from_stable(self) -> None:
         rollout = self.world.rollout
         if rollout.phase is Phase.ABORTED:
-            assert targets_of(rollout) == (Target("docs_1"),)
+            assert plan_of(rollout, self.world.candidate) == RoutePlan((Target("docs_1"),))
             if rollout.step in SETTLED:
                 assert self.world.route.targets == (Target("docs_1"),)
 
@@ -195,7 +203,7 @@ class RolloutMachine(RuleBasedStateMachine):
                 self.somebody_acts(Verb.PROMOTE if waits else Verb.RESUME, "good figures")
             world.now += timedelta(days=2)
         assert world.rollout.step is Step.DONE, world.rollout
-        assert world.route.targets == targets_of(world.rollout)
+        assert world.route.targets == plan_of(world.rollout, world.candidate).targets
         if world.rollout.phase is Phase.ABORTED:
             assert world.route.targets == (Target("docs_1"),)
         self.nothing_is_skipped_without_a_reason()

@@ -23,12 +23,12 @@ from vectis.domain.errors import (
 )
 from vectis.domain.jobs import MAINTENANCE_QUEUE, Job, JobState
 from vectis.domain.ports.clock import Clock
-from vectis.domain.ports.control import CollectionStore, JobLedger
+from vectis.domain.ports.control import CollectionStore, Divergence, DivergenceStore, JobLedger
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.engine import CollectionAdmin
 from vectis.domain.ports.jobs import JobQueue
 from vectis.domain.profiles import CollectionProfile
-from vectis.domain.routes import Route, Target
+from vectis.domain.routes import Route, RoutePlan, Target
 from vectis.domain.schema import CollectionState, PayloadIndexKind, check_name
 
 OPTIMIZE = "optimize"
@@ -47,16 +47,17 @@ NeededBy = Callable[[str], Awaitable[str | None]]
 """Says why a collection is needed, None when it is not: asked when it is deleted, and again before it is removed."""
 
 
-class CatalogStore(CollectionStore, JobLedger, Protocol):
+class CatalogStore(CollectionStore, DivergenceStore, JobLedger, Protocol):
     """The parts of the control store that the catalog keeps."""
 
 
 class Described(msgspec.Struct, frozen=True):
-    """A collection with its state in the engine and the aliases that lead to it."""
+    """A collection with its state in the engine, the aliases that lead to it, and what it missed while it should follow."""
 
     collection: Collection
     state: CollectionState
     aliases: tuple[str, ...]
+    missed: Divergence | None = None
 
 
 class CatalogService:
@@ -254,17 +255,28 @@ class CatalogService:
                 "an alias stays within its tenant",
                 field="collection",
             )
+        await self._require_no_rollout(by.collection)
         await self._free(by.collection)
-        route = await self._store.set_route(by.collection, [Target(collection=to.collection)])
+        route = await self._store.set_route(by.collection, RoutePlan((Target(collection=to.collection),)))
         await self._aliases_changed()
         return route
 
     async def delete_alias(self, by: CollectionPass) -> None:
         """Remove an alias; the collection stays. Raises NotFound."""
         by.require(Permission.WRITE_COLLECTIONS)
+        await self._require_no_rollout(by.collection)
         if not await self._store.remove_route(by.collection):
             raise NotFound(f"no alias is called {by.collection[:140]!r}", name=by.collection[:140])
         await self._aliases_changed()
+
+    async def _require_no_rollout(self, alias: str) -> None:
+        """Conflict while a rollout is at work on it; one that begins at the same moment puts its own plan back."""
+        route = (await self._store.routes()).get(alias)
+        if route is not None and route.plan.under_rollout:
+            raise Conflict(
+                f"a rollout is at work on alias {alias!r}: end it with `vectis rollout abort` or wait until it is over",
+                alias=alias,
+            )
 
     async def _require_unneeded(self, name: str) -> None:
         for needed_by in self._keepers:
@@ -296,6 +308,7 @@ class CatalogService:
             collection=collection,
             state=await self._admin.describe(collection.name),
             aliases=_aliases_of(collection.name, await self._seen_routes(by)),
+            missed=await self._store.divergence(collection.name),
         )
 
     async def _seen_routes(self, by: Pass) -> list[Route]:
@@ -313,4 +326,4 @@ class CatalogService:
 
 
 def _aliases_of(collection: str, routes: Iterable[Route]) -> tuple[str, ...]:
-    return tuple(route.alias for route in routes if any(target.collection == collection for target in route.targets))
+    return tuple(route.alias for route in routes if collection in route.plan.collections)

@@ -1,5 +1,6 @@
 """The RouteTable: alias -> weighted targets. Rollouts write it, search reads it; a plain alias is one target of weight 100."""
 
+from collections.abc import Iterable
 from hashlib import md5
 
 import msgspec
@@ -15,13 +16,67 @@ class Target(Shape, frozen=True):
     weight_percent: float = 100.0
 
 
-class Route(msgspec.Struct, frozen=True):
-    """What an alias resolves to; weights add up to 100. `version` grows with each change of the alias."""
+class Mirror(msgspec.Struct, frozen=True):
+    """Of `percent` of an alias's queries the same is asked of `collection`, whose answers nobody gets to see.
 
-    alias: str
+    `exact`: the exact answer is looked up too, so that recall can be told.
+    """
+
+    collection: str
+    percent: float
+    exact: bool = False
+
+
+class RoutePlan(msgspec.Struct, frozen=True):
+    """What an alias shall resolve to; weights add up to 100. The first target answers who may not be split.
+
+    Every write to one of the targets or `followers` goes to all of them: that is how nothing is lost, whichever way a rollout
+    goes.
+    """
+
     targets: tuple[Target, ...]
     salt: str = ""
+    followers: tuple[str, ...] = ()
+    mirror: Mirror | None = None
+
+    def assign(self, key: str) -> Target:
+        """The target for a request with routing key `key`; the same key gets the same one while weights stand."""
+        if len(self.targets) == 1:
+            return self.targets[0]
+        position, upper = bucket(self.salt, key), 0.0
+        for target in reversed(self.targets):
+            upper += target.weight_percent
+            if position < upper:
+                return target
+        return self.targets[0]
+
+    @property
+    def written(self) -> tuple[str, ...]:
+        """The collections that every write goes to."""
+        return tuple(dict.fromkeys([*(target.collection for target in self.targets), *self.followers]))
+
+    @property
+    def collections(self) -> frozenset[str]:
+        """All that it needs."""
+        return frozenset(self.written if self.mirror is None else (*self.written, self.mirror.collection))
+
+    @property
+    def under_rollout(self) -> bool:
+        """Whether a rollout is at work on it."""
+        return len(self.targets) > 1 or bool(self.followers) or self.mirror is not None
+
+
+class Route(msgspec.Struct, frozen=True):
+    """What an alias resolves to. `version` grows with each change of the alias."""
+
+    alias: str
+    plan: RoutePlan
     version: int = 1
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """Where its queries go."""
+        return self.plan.targets
 
 
 class RouteTable:
@@ -29,6 +84,7 @@ class RouteTable:
 
     def __init__(self, routes: tuple[Route, ...] = ()) -> None:
         self._routes = {route.alias: route for route in routes}
+        self._companions = _companions(routes)
 
     def __contains__(self, alias: object) -> bool:
         return alias in self._routes
@@ -42,22 +98,22 @@ class RouteTable:
         return tuple(self._routes[alias] for alias in sorted(self._routes))
 
     def assign(self, name: str, key: str) -> Target:
-        """The target for a request with routing key `key`.
-
-        A name that is no alias is a collection and comes back as its own only target. Of several targets the same key gets
-        the same one while weights stand.
-        """
+        """The target for a request; a name that is no alias is a collection and comes back as its own only target."""
         route = self._routes.get(name)
-        if route is None:
-            return Target(collection=name)
-        if len(route.targets) == 1:
-            return route.targets[0]
-        position, upper = bucket(route.salt, key), 0.0
-        for target in reversed(route.targets):
-            upper += target.weight_percent
-            if position < upper:
-                return target
-        return route.targets[0]
+        return Target(collection=name) if route is None else route.plan.assign(key)
+
+    def companions(self, collection: str) -> tuple[str, ...]:
+        """The other collections that get what is written to this one."""
+        return self._companions.get(collection, ())
+
+
+def _companions(routes: Iterable[Route]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for plan in (route.plan for route in routes if route.plan.under_rollout):
+        for name in plan.written:
+            others = [other for other in plan.written if other != name]
+            found[name] = tuple(dict.fromkeys([*found.get(name, ()), *others]))
+    return found
 
 
 def bucket(salt: str, key: str) -> float:

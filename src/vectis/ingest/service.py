@@ -1,5 +1,6 @@
 """Documents as users see them: checked, kept, listed, removed. What the recorded jobs do is jobs.py's."""
 
+import asyncio
 from collections.abc import Sequence
 from math import isfinite
 from typing import Any, cast
@@ -9,6 +10,7 @@ import msgspec
 
 from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
+from vectis.domain.divergences import Divergences
 from vectis.domain.documents import Document
 from vectis.domain.errors import (
     DocumentNotFound,
@@ -56,6 +58,8 @@ class Accepted(msgspec.Struct, frozen=True):
     accepted: int
     unchanged: int
     refused: list[Refused]
+    followed: tuple[str, ...] = ()
+    """The jobs of the collections that are kept in step with the one written to."""
 
 
 class Removed(msgspec.Struct, frozen=True):
@@ -63,6 +67,7 @@ class Removed(msgspec.Struct, frozen=True):
 
     job_id: str | None
     removed: int
+    followed: tuple[str, ...] = ()
 
 
 class Standing(msgspec.Struct, frozen=True):
@@ -82,18 +87,20 @@ class StandingPage(msgspec.Struct, frozen=True):
 class IngestService:
     """The documents of a collection, which is named by itself or by an alias."""
 
-    def __init__(self, *, store: DocumentStore, directory: Directory, queue: JobQueue, clock: Clock) -> None:
+    def __init__(
+        self, *, store: DocumentStore, directory: Directory, queue: JobQueue, divergences: Divergences, clock: Clock
+    ) -> None:
         self._store = store
         self._directory = directory
         self._queue = queue
+        self._divergences = divergences
         self._clock = clock
 
     async def accept(self, by: CollectionPass, documents: Sequence[Document]) -> Accepted:
         """Keep the good documents and record the job that indexes them, in one transaction; tell the bad ones and why.
 
         Documents that are searchable as sent already are left alone. Of several with one id the last is taken. Raises
-        CollectionNotFound, Conflict (an alias of several collections), Unsupported (the collection holds its callers' own
-        vectors), LimitExceeded.
+        CollectionNotFound, Unsupported (the collection holds its callers' own vectors), LimitExceeded.
         """
         by.require(Permission.WRITE_COLLECTIONS)
         if len(documents) > DOCUMENTS_MAX:
@@ -102,7 +109,8 @@ class IngestService:
                 given=len(documents),
                 maximum=DOCUMENTS_MAX,
             )
-        collection = _of_documents(await self._directory.resolve_one(by.collection))
+        to = await self._directory.written(by.collection)
+        _of_documents(to.collection)
         good: dict[str, Document] = {}
         refused: list[Refused] = []
         for index, document in enumerate(documents):
@@ -112,38 +120,56 @@ class IngestService:
                 refused.append(Refused(index, document.id[:ID_CHARACTERS_MAX], error.message, error.code))
             else:
                 good[document.id] = document
-        stored = {known.document.id: known for known in await self._store.documents(collection.name, list(good))}
+        job_id, count = await self._keep(to.collection, good)
+        followed: list[str] = []
+        for follower in to.followers:
+            async with self._divergences.noted(follower.name):
+                followed += filter(None, [(await self._keep(_of_documents(follower), good))[0]])
+        return Accepted(job_id, count, len(good) - count, refused, tuple(followed))
+
+    async def _keep(self, collection: Collection, documents: dict[str, Document]) -> tuple[str | None, int]:
+        """Keep what is not searchable as sent; the job that indexes it, and of how many."""
+        stored = {known.document.id: known for known in await self._store.documents(collection.name, list(documents))}
         pipeline = fingerprint(collection.profile)
-        wanted = [d for d in good.values() if not _is_searchable_as_sent(d, stored.get(d.id), pipeline)]
-        job_id = None
-        if wanted:
-            job = self._job(collection.name, [document.id for document in wanted])
-            await self._store.put_documents(collection.name, wanted, job, self._clock.now())
-            await self._queue.submit(job)
-            job_id = job.id
-        return Accepted(job_id, len(wanted), len(good) - len(wanted), refused)
+        wanted = [d for d in documents.values() if not _is_searchable_as_sent(d, stored.get(d.id), pipeline)]
+        if not wanted:
+            return None, 0
+        job = self._job(collection.name, [document.id for document in wanted])
+        await self._store.put_documents(collection.name, wanted, job, self._clock.now())
+        await self._queue.submit(job)
+        return job.id, len(wanted)
 
     async def remove(self, by: CollectionPass, ids: Sequence[str]) -> Removed:
         """Mark documents deleted, and record the job that removes their chunks, in one transaction.
 
-        Raises CollectionNotFound, Conflict, Unsupported.
+        Raises CollectionNotFound, Unsupported.
         """
         by.require(Permission.WRITE_COLLECTIONS)
-        collection = _of_documents(await self._directory.resolve_one(by.collection))
-        job = self._job(collection.name, list(ids))
+        to = await self._directory.written(by.collection)
+        job_id, existed = await self._mark_deleted(_of_documents(to.collection), ids)
+        followed: list[str] = []
+        for follower in to.followers:
+            async with self._divergences.noted(follower.name):
+                followed += filter(None, [(await self._mark_deleted(_of_documents(follower), ids))[0]])
+        return Removed(job_id, existed, tuple(followed))
+
+    async def _mark_deleted(self, collection: Collection, ids: Sequence[str]) -> tuple[str | None, int]:
+        job = self._job(collection.name, ids)
         existed = await self._store.mark_deleted(collection.name, ids, job, self._clock.now())
         if not existed:
-            return Removed(None, 0)
+            return None, 0
         await self._queue.submit(job)
-        return Removed(job.id, existed)
+        return job.id, existed
 
     async def indexed(self, by: CollectionPass, work: Accepted | Removed, timeout_s: float) -> Job | None:
-        """The job of what was accepted or removed, once it is done or dead; None when there was nothing to do.
+        """The job of what was accepted or removed, once it and those of the followers have ended; None when there was none.
 
-        Raises DeadlineExceeded after `timeout_s`, and the job goes on.
+        Raises DeadlineExceeded after `timeout_s`, and the jobs go on.
         """
         by.require(Permission.WRITE_COLLECTIONS)
-        return None if work.job_id is None else await self._queue.wait(work.job_id, timeout_s)
+        ended = [self._queue.wait(each, timeout_s) for each in (work.job_id, *work.followed) if each is not None]
+        first, *_ = [*await asyncio.gather(*ended), None]
+        return first if work.job_id is not None else None
 
     async def get(self, by: CollectionPass, id: str) -> Standing:
         """One document and where its indexing stands. CollectionNotFound, Unsupported, DocumentNotFound."""

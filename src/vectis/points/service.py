@@ -7,6 +7,7 @@ import msgspec
 
 from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
+from vectis.domain.divergences import Divergences
 from vectis.domain.errors import InvalidInput, LimitExceeded, PointNotFound, TooLarge
 from vectis.domain.filters import Filter, check
 from vectis.domain.points import Page, Point, PointId, Record, canonical_id
@@ -29,10 +30,17 @@ class ReadsAndWrites(PointReader, PointWriter, Protocol):
 
 
 class PointService:
-    """Reads and writes go to a collection or an alias; nothing is written unless every point of the request fits."""
+    """Reads and writes go to a collection or an alias; nothing is written unless every point of the request fits.
 
-    def __init__(self, *, directory: Directory, engine: ReadsAndWrites, limits: PointLimits) -> None:
+    What is written to a collection under rollout is written to its companions too. One that cannot take it diverges, which is
+    kept before the write is acknowledged.
+    """
+
+    def __init__(
+        self, *, directory: Directory, engine: ReadsAndWrites, divergences: Divergences, limits: PointLimits
+    ) -> None:
         self._directory = directory
+        self._divergences = divergences
         self._engine = engine
         self._limits = limits
 
@@ -43,22 +51,28 @@ class PointService:
         changed.
         """
         by.require(Permission.WRITE_COLLECTIONS)
-        collection = await self._directory.resolve_one(by.collection)
+        to = await self._directory.written(by.collection)
         self._at_most("points", len(points), self._limits.points_max)
-        for i, point in enumerate(points):
-            self._check(point, collection, f"points[{i}]")
+        self._check_all(points, to.collection)
         if points:
-            await self._engine.upsert(collection.name, points)
+            await self._engine.upsert(to.collection.name, points)
+        for follower in to.followers:
+            async with self._divergences.noted(follower.name):
+                self._check_all(points, follower)
+                await self._engine.upsert(follower.name, points)
         return len(points)
 
     async def delete(self, by: CollectionPass, ids: Sequence[PointId]) -> None:
         """Remove points by id; absent ones are no error. Raises as upsert."""
         by.require(Permission.WRITE_COLLECTIONS)
-        collection = await self._directory.resolve_one(by.collection)
+        to = await self._directory.written(by.collection)
         self._at_most("ids", len(ids), self._limits.points_max)
         for i, id in enumerate(ids):
             canonical_id(id, at=f"ids[{i}]")
-        await self._engine.delete(collection.name, ids)
+        await self._engine.delete(to.collection.name, ids)
+        for follower in to.followers:
+            async with self._divergences.noted(follower.name):
+                await self._engine.delete(follower.name, ids)
 
     async def delete_matching(self, by: CollectionPass, filter: Filter) -> None:
         """Remove every point that matches. An empty filter is refused: it would match everything."""
@@ -68,7 +82,11 @@ class PointService:
             raise InvalidInput(
                 "filter: an empty filter matches every point; delete the collection instead", field="filter"
             )
-        await self._engine.delete_matching((await self._directory.resolve_one(by.collection)).name, filter)
+        to = await self._directory.written(by.collection)
+        await self._engine.delete_matching(to.collection.name, filter)
+        for follower in to.followers:
+            async with self._divergences.noted(follower.name):
+                await self._engine.delete_matching(follower.name, filter)
 
     async def get(self, by: CollectionPass, id: PointId) -> Record:
         """One point with payload and vectors. Raises PointNotFound."""
@@ -125,6 +143,10 @@ class PointService:
 
     async def _collection(self, by: CollectionPass) -> Collection:
         return (await self._directory.resolve(by.collection)).collection
+
+    def _check_all(self, points: Sequence[Point], collection: Collection) -> None:
+        for i, point in enumerate(points):
+            self._check(point, collection, f"points[{i}]")
 
     def _check(self, point: Point, collection: Collection, at: str) -> None:
         canonical_id(point.id, at=f"{at}.id")

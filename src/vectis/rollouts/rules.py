@@ -9,17 +9,18 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 import msgspec
+from msgspec.structs import replace
 
 from vectis.domain.judgements import Judgement, Verdict
-from vectis.domain.rollouts import HookPoint, Phase, Rollout, Stage, Step
-from vectis.domain.routes import Route, Target
+from vectis.domain.rollouts import ChangeKind, HookPoint, Phase, Rollout, Stage, Step
+from vectis.domain.routes import Mirror, Route, RoutePlan, Target
 from vectis.rollouts.transitions import aborted, at_stage, changed, extended, in_grace, paused, stage_of
 
 STABLE, CANDIDATE = "stable", "candidate"
 
 
 class CandidateState(StrEnum):
-    """Where the candidate's collection stands."""
+    """Where the candidate's collection stands. One that is being built is there already, and follows every write."""
 
     ABSENT = "absent"
     BUILDING = "building"
@@ -52,11 +53,10 @@ class Validate(msgspec.Struct, frozen=True, tag="validate"):
 
 
 class SetRoute(msgspec.Struct, frozen=True, tag="set_route"):
-    """Write the route, unless its version is no longer the one that was read (None: there was none)."""
+    """Write the route, unless its version is no longer the one that was read (0: there was none)."""
 
-    targets: tuple[Target, ...]
-    salt: str
-    read_version: int | None
+    plan: RoutePlan
+    read_version: int
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
@@ -89,8 +89,30 @@ class Wait(msgspec.Struct, frozen=True, tag="wait"):
 Action = Build | Validate | SetRoute | Ask | Move | Retire | Wait
 
 
-def targets_of(rollout: Rollout) -> tuple[Target, ...]:
-    """How the alias's traffic is to be shared out. The candidate comes last, so that growing shares only ever win users."""
+def plan_of(rollout: Rollout, candidate: CandidateState) -> RoutePlan:
+    """What the alias is to resolve to, and what is written and asked besides.
+
+    The candidate follows every write from the moment that it is there until all is decided; after promotion the collection
+    that served before does, so that going back loses nothing.
+    """
+    if rollout.promoted:
+        return RoutePlan(_targets(rollout), followers=(rollout.stable,))
+    targets = _targets(rollout)
+    undecided = rollout.step in (Step.BUILD, Step.VALIDATE, Step.STAGE)
+    if not undecided or candidate not in (CandidateState.BUILDING, CandidateState.READY):
+        return RoutePlan(targets)
+    followers = tuple(each for each in (rollout.stable, rollout.candidate) if each != targets[0].collection)
+    return RoutePlan(targets, rollout.id if len(targets) > 1 else "", followers, _mirror(rollout))
+
+
+def _mirror(rollout: Rollout) -> Mirror | None:
+    percent = stage_of(rollout).mirror_percent if rollout.step is Step.STAGE else 0.0
+    exact = rollout.spec.change is ChangeKind.INDEX_CONFIG
+    return Mirror(rollout.candidate, percent, exact=exact) if percent > 0 else None
+
+
+def _targets(rollout: Rollout) -> tuple[Target, ...]:
+    """How the traffic is shared out. The candidate comes last, so that growing shares only ever win users."""
     if rollout.promoted:
         return (Target(rollout.candidate, STABLE),)
     weight = stage_of(rollout).weight_percent if rollout.step is Step.STAGE else 0.0
@@ -111,10 +133,9 @@ def next_action(world: World) -> Action:
     rollout = world.rollout
     if rollout.step in _SETTLED:
         return _SETTLED[rollout.step](world)
-    targets = targets_of(rollout)
-    if world.route is None or world.route.targets != targets:
-        read_version = None if world.route is None else world.route.version
-        return SetRoute(targets, salt=rollout.id if len(targets) > 1 else "", read_version=read_version)
+    plan = plan_of(rollout, world.candidate)
+    if world.route is None or world.route.plan != plan:
+        return SetRoute(plan, read_version=0 if world.route is None else world.route.version)
     return _STEPS[rollout.step](world)
 
 
@@ -229,7 +250,11 @@ def _retire(world: World) -> Action:
     rollout = world.rollout
     if world.retired:
         return _done(world)
-    return Retire(rollout.stable if rollout.promoted else rollout.candidate, rollout.generation)
+    collection = rollout.stable if rollout.promoted else rollout.candidate
+    if world.route is not None and collection in world.route.plan.followers:
+        others = tuple(each for each in world.route.plan.followers if each != collection)
+        return SetRoute(replace(world.route.plan, followers=others), world.route.version)
+    return Retire(collection, rollout.generation)
 
 
 def _done(world: World) -> Action:

@@ -40,6 +40,7 @@ from vectis.catalog.profiles import document_profile, vectors_profile
 from vectis.catalog.service import OPTIMIZE, REMOVE_COLLECTION, CatalogService
 from vectis.domain.access import SYSTEM, Pass, Permission, authorize
 from vectis.domain.audit import SealKey
+from vectis.domain.divergences import Divergences
 from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
 from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
@@ -107,10 +108,19 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=QUERY_LOOKUP_S)
         access = make_access(settings.access, paths, parts.store, parts.clock, parts.metrics)
         await look_after_access(stack, settings.server, access.authenticator)
+        divergences = Divergences(parts.store, parts.clock)
         yield Services(
             catalog=parts.catalog,
-            points=PointService(directory=parts.directory, engine=parts.engine, limits=PointLimits()),
-            ingest=IngestService(store=parts.store, directory=parts.directory, queue=parts.queue, clock=parts.clock),
+            points=PointService(
+                directory=parts.directory, engine=parts.engine, divergences=divergences, limits=PointLimits()
+            ),
+            ingest=IngestService(
+                store=parts.store,
+                directory=parts.directory,
+                queue=parts.queue,
+                divergences=divergences,
+                clock=parts.clock,
+            ),
             search=SearchService(
                 directory=parts.directory,
                 reader=parts.engine,

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectis.domain.routes import Route, RouteTable, Target, bucket
+from vectis.domain.routes import Mirror, Route, RoutePlan, RouteTable, Target, bucket
 
 KEYS = [f"user-{i}" for i in range(20_000)]
 WEIGHT = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
@@ -17,7 +17,7 @@ def split(candidate_percent: float, salt: str = "s") -> RouteTable:
         Target("docs-a", "stable", round(100 - candidate_percent, 2)),
         Target("docs-b", "candidate", candidate_percent),
     )
-    return RouteTable((Route("docs", targets, salt=salt),))
+    return RouteTable((Route("docs", RoutePlan(targets, salt=salt)),))
 
 
 @pytest.mark.parametrize(("salt", "key"), [("", ""), ("", "a"), ("salt", "user-1"), ("sa", "ltuser-1"), ("ß", "検索")])
@@ -72,7 +72,7 @@ def test_raising_the_candidate_never_moves_a_key_back(a: float, b: float, keys: 
 def test_a_key_sticks_while_weights_stand(key: str, weights: list[float]) -> None:
     total = sum(weights) or 1.0
     targets = tuple(Target(f"c{i}", f"v{i}", round(w / total * 100, 2)) for i, w in enumerate(weights))
-    first, second = (RouteTable((Route("docs", targets, salt="x", version=v),)) for v in (1, 2))
+    first, second = (RouteTable((Route("docs", RoutePlan(targets, salt="x"), version=v),)) for v in (1, 2))
     assert first.assign("docs", key) == second.assign("docs", key)
     assert first.assign("docs", key) in targets
 
@@ -83,15 +83,41 @@ def test_a_name_that_is_no_alias_is_its_own_target() -> None:
 
 
 def test_a_single_target_takes_all() -> None:
-    table = RouteTable((Route("docs", (Target("docs-a", weight_percent=100.0),)),))
+    table = RouteTable((Route("docs", RoutePlan((Target("docs-a", weight_percent=100.0),))),))
     assert {table.assign("docs", key).collection for key in KEYS[:100]} == {"docs-a"}
 
 
 def test_reading_the_table() -> None:
-    routes = (Route("b", (Target("x"),)), Route("a", (Target("y"),)))
+    routes = (Route("b", RoutePlan((Target("x"),))), Route("a", RoutePlan((Target("y"),))))
     table = RouteTable(routes)
     assert [route.alias for route in table.routes()] == ["a", "b"]
     assert "a" in table
     assert "c" not in table
     assert table.get("b") == routes[0]
     assert table.get("c") is None
+
+
+def test_companions_are_all_that_one_write_goes_to() -> None:
+    halves = (Target("a", weight_percent=95), Target("b", "candidate", 5))
+    table = RouteTable(
+        (
+            Route("docs", RoutePlan(halves, followers=("b",))),
+            Route("other", RoutePlan((Target("a"),), followers=("c",))),
+            Route("plain", RoutePlan((Target("z"),))),
+        )
+    )
+    assert table.companions("a") == ("b", "c")
+    assert table.companions("b") == ("a",)
+    assert table.companions("c") == ("a",)
+    assert table.companions("z") == table.companions("unknown") == ()
+
+
+def test_a_plan_names_all_that_it_needs_and_says_whether_a_rollout_is_at_work() -> None:
+    plain = RoutePlan((Target("a"),))
+    assert plain.collections == {"a"}
+    assert not plain.under_rollout
+    mirrored = RoutePlan((Target("a"),), mirror=Mirror("b", 10))
+    assert mirrored.collections == {"a", "b"}
+    assert mirrored.written == ("a",)
+    assert mirrored.under_rollout
+    assert RoutePlan((Target("a"),), followers=("b",)).under_rollout

@@ -17,6 +17,7 @@ from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.collections import Collection
+from vectis.domain.divergences import Divergences
 from vectis.domain.documents import Document
 from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.jobs import Job, JobProgress, JobState
@@ -115,6 +116,7 @@ class World:
             store=wrap(self.store),
             directory=CachedDirectory(self.store, clock, MemoryVersions()),
             queue=queue,
+            divergences=Divergences(wrap(self.store), clock),
             clock=clock,
         )
         self.indexer = Indexer(

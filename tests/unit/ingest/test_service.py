@@ -7,8 +7,8 @@ import pytest
 from passes import reads, writes
 
 from vectis.domain.documents import Document
-from vectis.domain.errors import CollectionNotFound, Conflict, DocumentNotFound, LimitExceeded, Unsupported
-from vectis.domain.routes import Target
+from vectis.domain.errors import CollectionNotFound, DocumentNotFound, LimitExceeded, Unsupported
+from vectis.domain.routes import RoutePlan, Target
 from vectis.ingest.parse.outline import TEXT_CHARACTERS_MAX
 from vectis.ingest.service import DOCUMENTS_MAX
 
@@ -83,7 +83,7 @@ async def test_documents_are_listed_by_source(world: Any) -> None:
 
 
 async def test_documents_are_put_to_an_alias_as_to_its_collection(world: Any) -> None:
-    await world.store.set_route("public", [Target("docs")])
+    await world.store.set_route("public", RoutePlan((Target("docs"),)))
     accepted = await world.service.accept(writes("public"), [Document(id="a", text="x"), Document(id="b", text="y")])
     await world.run(world.queue.jobs[-1])
     assert world.queue.jobs[-1].payload["collection"] == "docs"
@@ -94,10 +94,25 @@ async def test_documents_are_put_to_an_alias_as_to_its_collection(world: Any) ->
     assert (accepted.accepted, [kept.stored.document.id for kept in page.documents]) == (2, ["b"])
 
 
-async def test_documents_for_an_alias_of_several_collections_are_refused(world: Any) -> None:
-    await world.store.set_route("public", [Target("docs", weight_percent=50.0), Target("docs", "b", 50.0)])
-    with pytest.raises(Conflict, match="name one of them"):
-        await world.service.accept(writes("public"), [Document(id="a", text="x")])
-    with pytest.raises(Conflict):
-        await world.service.remove(writes("public"), ["a"])
-    assert world.queue.jobs == []
+async def test_documents_are_kept_and_removed_in_every_collection_that_is_written_together(world: Any) -> None:
+    await world.create("docs-2", target=10)
+    halves = (Target("docs", weight_percent=50.0), Target("docs-2", "candidate", 50.0))
+    await world.store.set_route("public", RoutePlan(halves))
+    accepted = await world.service.accept(writes("public"), [Document(id="a", text="x"), Document(id="b", text="y")])
+    assert [job.payload["collection"] for job in world.queue.jobs] == ["docs", "docs-2"]
+    assert (accepted.job_id, *accepted.followed) == tuple(job.id for job in world.queue.jobs)
+    for job in world.queue.jobs:
+        await world.run(job)
+    await world.service.remove(writes("docs"), ["a"])
+    for name in ("docs", "docs-2"):
+        page = await world.service.list(reads(name))
+        assert [kept.stored.document.id for kept in page.documents] == ["b"]
+    assert await world.store.divergence("docs-2") is None
+
+
+async def test_a_follower_that_takes_no_documents_diverges_and_the_document_is_kept(world: Any) -> None:
+    await world.create("vectors", embedding=None)
+    await world.store.set_route("public", RoutePlan((Target("docs"),), followers=("vectors",)))
+    accepted = await world.service.accept(writes("public"), [Document(id="a", text="x")])
+    assert (accepted.accepted, accepted.followed) == (1, ())
+    assert (await world.store.divergence("vectors")).reason.startswith("unsupported: ")

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 
 import pytest
+from msgspec.structs import replace
 from passes import reads, writes
 
 from vectis.adapters.cached.directory import CachedDirectory
@@ -13,9 +14,11 @@ from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import open_store
 from vectis.catalog.profiles import Wishes, tailored, vectors_profile
 from vectis.domain.collections import Collection
+from vectis.domain.divergences import Divergences
 from vectis.domain.errors import InvalidInput, InvalidVector, LimitExceeded, PointNotFound, TooLarge, WrongDimension
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import Point, SparseVector, dense
+from vectis.domain.routes import RoutePlan, Target
 from vectis.domain.schema import DenseParams, SparseParams
 from vectis.points.service import PointLimits, PointService
 
@@ -27,9 +30,17 @@ async def points() -> AsyncIterator[PointService]:
     collection = Collection("c", tailored(vectors_profile(), wishes), datetime(2026, 1, 1, tzinfo=UTC))
     await store.add_collection(collection)
     await engine.create("c", collection.profile.schema)
-    directory = CachedDirectory(store, ManualClock(collection.created_at), MemoryVersions())
+    clock = ManualClock(collection.created_at)
+    for name, size in (("follower", 2), ("other-size", 3)):
+        profile = tailored(vectors_profile(), replace(wishes, dense={"dense": DenseParams(size=size)}))
+        await store.add_collection(replace(collection, name=name, profile=profile))
+        await engine.create(name, profile.schema)
+    directory = CachedDirectory(store, clock, MemoryVersions())
     yield PointService(
-        directory=directory, engine=engine, limits=PointLimits(points_max=3, payload_bytes_max=100, page_max=5)
+        directory=directory,
+        engine=engine,
+        divergences=Divergences(store, clock),
+        limits=PointLimits(points_max=3, payload_bytes_max=100, page_max=5),
     )
     await store.close()
 
@@ -79,3 +90,33 @@ async def test_an_empty_filter_deletes_nothing(points: PointService) -> None:
     with pytest.raises(InvalidInput, match="every point"):
         await points.delete_matching(writes("c"), Filter())
     assert await points.count(reads("c"), None) == 1
+
+
+async def test_a_write_goes_to_the_companions_too_whichever_of_them_is_named(points: PointService) -> None:
+    halves = (Target("c", weight_percent=90), Target("follower", "candidate", 10))
+    await points._divergences._store.set_route("docs", RoutePlan(halves))
+    for name, id in (("docs", 1), ("c", 2), ("follower", 3)):
+        await points.upsert(writes(name), [point(id)])
+    await points.delete(writes("docs"), [2])
+    await points.delete_matching(writes("c"), Filter(must=[Condition(key="gone", match=Match(value=True))]))
+    for name in ("c", "follower"):
+        assert [
+            r.id
+            for r in (
+                await points.scroll(
+                    reads(name), limit=5, offset=None, filter=None, with_payload=False, with_vectors=False
+                )
+            ).points
+        ] == [1, 3]
+
+
+async def test_a_follower_that_cannot_take_a_write_diverges_and_the_write_stands(points: PointService) -> None:
+    store = points._divergences._store
+    await store.set_route("docs", RoutePlan((Target("c"),), followers=("other-size",)))
+    await points.upsert(writes("docs"), [point(1)])
+    assert await points.count(reads("docs"), None) == 1
+    missed = await store.divergence("other-size")
+    assert (missed.missed, missed.reason.split(":")[0]) == (1, "wrong_dimension")
+    with pytest.raises(WrongDimension):
+        await points.upsert(writes("docs"), [Point(2, {"dense": dense([1.0])})])
+    assert (await store.divergence("other-size")).missed == 1

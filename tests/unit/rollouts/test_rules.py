@@ -8,7 +8,7 @@ from rollout_world import START, SimulatedWorld, spec_of, with_spec
 
 from vectis.domain.judgements import Verdict
 from vectis.domain.rollouts import Hook, HookPoint, Phase, RolloutPolicy, Step, Strategy
-from vectis.domain.routes import Target
+from vectis.domain.routes import Mirror, RoutePlan, Target
 from vectis.rollouts.rules import Ask, Build, CandidateState, Validate, Wait, judged_stages, next_action
 from vectis.rollouts.verbs import Verb
 
@@ -29,7 +29,7 @@ def test_a_canary_is_built_validated_and_then_gets_its_first_share(canary: Simul
     canary.validation = Verdict.SUCCESSFUL
     assert canary.settle() == Wait(START + timedelta(minutes=30))
     assert canary.weights == {"docs_1": 95, "docs_2": 5}
-    assert canary.route.salt == "r1"
+    assert canary.route.plan.salt == "r1"
     assert canary.stands == (Phase.PROGRESSING, Step.STAGE, 0)
 
 
@@ -53,13 +53,30 @@ def test_a_good_canary_ends_with_all_traffic_and_then_without_the_old_collection
     assert canary.stands[:2] == (Phase.HEALTHY, Step.DONE)
 
 
+def test_writes_follow_from_the_build_on_and_until_nobody_goes_back(canary: SimulatedWorld) -> None:
+    assert canary.route.plan.written == ("docs_1",)
+    canary.settle()
+    canary.settle()
+    assert canary.route.plan == RoutePlan((Target("docs_1"),), followers=("docs_2",)), "it is being built"
+    canary.to_first_stage()
+    canary.verdict = Verdict.SUCCESSFUL
+    for minutes in (30, 60, 120):
+        assert set(canary.route.plan.written) == {"docs_1", "docs_2"}
+        canary.pass_time(minutes * MINUTE_S)
+    canary.pass_time(300)
+    assert canary.stands[:2] == (Phase.HEALTHY, Step.GRACE)
+    assert canary.route.plan == RoutePlan((Target("docs_2"),), followers=("docs_1",)), "undo would lose nothing"
+    canary.pass_time(DAY_S)
+    assert canary.route.plan == RoutePlan((Target("docs_2"),))
+
+
 def test_the_alias_moves_last(canary: SimulatedWorld) -> None:
     canary.to_first_stage()
     canary.verdict = Verdict.SUCCESSFUL
     for minutes in (30, 60, 120):
         assert Target("docs_2") not in canary.route.targets
         canary.pass_time(minutes * MINUTE_S)
-    serving = [route.targets for route in canary.routes]
+    serving = canary.served
     assert [len(targets) for targets in serving] == [1, 2, 2, 2, 1, 1]
     assert serving[-2:] == [(Target("docs_2", "candidate"),), (Target("docs_2"),)]
 
@@ -133,7 +150,7 @@ def test_without_figures_nothing_is_extended_or_aborted(canary: SimulatedWorld) 
 def test_a_blue_green_rollout_switches_once(canary: SimulatedWorld) -> None:
     world = SimulatedWorld(spec_of(Strategy.BLUE_GREEN))
     world.to_first_stage()
-    assert [route.targets for route in world.routes] == [(Target("docs_1"),), (Target("docs_2"),)]
+    assert world.served == [(Target("docs_1"),), (Target("docs_2"),)]
     assert world.stands[:2] == (Phase.PROGRESSING, Step.WATCH)
     world.verdict = Verdict.FAILED
     world.settle()
@@ -149,12 +166,13 @@ def test_an_invalid_candidate_never_gets_traffic() -> None:
         world.validation = Verdict.FAILED
         world.settle()
         assert world.stands[:2] == (Phase.ABORTED, Step.GRACE)
-        assert len(world.routes) == 1
+        assert world.served == [(Target("docs_1"),)]
 
 
 def test_a_candidate_that_cannot_be_built_ends_the_rollout(canary: SimulatedWorld) -> None:
     canary.settle()
     canary.candidate = CandidateState.BROKEN
+    canary.collections.discard("docs_2")
     canary.settle()
     assert canary.stands[:2] == (Phase.ABORTED, Step.DONE), "there is nothing to keep"
     canary.candidate = CandidateState.ABSENT
@@ -169,7 +187,9 @@ def test_a_shadow_takes_no_traffic_and_promotes_nothing_by_itself() -> None:
     world.verdict = Verdict.SUCCESSFUL
     world.pass_time(30 * MINUTE_S)
     assert world.stands[:2] == (Phase.HEALTHY, Step.GRACE)
-    assert {route.targets for route in world.routes} == {(Target("docs_1"),)}
+    assert world.served == [(Target("docs_1"),)]
+    mirrored = [route.plan.mirror for route in world.routes if route.plan.mirror]
+    assert mirrored == [Mirror("docs_2", 10)]
     world.do(Verb.PROMOTE_FULL, "the shadow was good")
     world.settle()
     assert world.route.targets == (Target("docs_2"),)
@@ -230,7 +250,7 @@ def test_a_failure_while_watched_may_wait_for_somebody(canary: SimulatedWorld) -
 
 def test_a_route_that_somebody_changed_is_set_again(canary: SimulatedWorld) -> None:
     canary.to_first_stage()
-    canary.route = replace(canary.route, targets=(Target("docs_1"),), version=canary.route.version + 1)
+    canary.route = replace(canary.route, plan=RoutePlan((Target("docs_1"),)), version=canary.route.version + 1)
     canary.settle()
     assert canary.weights == {"docs_1": 95, "docs_2": 5}
 

@@ -10,9 +10,9 @@ from vectis.domain.collections import Collection
 from vectis.domain.errors import CollectionNotFound, Conflict
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import CollectionStore
-from vectis.domain.ports.directory import Resolved
+from vectis.domain.ports.directory import Resolved, Written
 from vectis.domain.ports.versions import Versions
-from vectis.domain.routes import RouteTable
+from vectis.domain.routes import RouteTable, Target
 
 
 class CachedDirectory:
@@ -45,6 +45,14 @@ class CachedDirectory:
             )
         return found
 
+    async def written(self, name: str) -> Written:
+        resolved = await self.resolve(name)
+        first = resolved.collection
+        if resolved.route is not None:  # one target answers for all, whichever the key was
+            first = self._collections.get(resolved.route.targets[0].collection, first)
+        others = (self._collections.get(each) for each in self._routes.companions(first.name))
+        return Written(first, tuple(other for other in others if other is not None))
+
     async def resolve_one(self, name: str) -> Collection:
         collection = (await self.resolve(name)).collection
         route = self._routes.get(name)
@@ -61,9 +69,10 @@ class CachedDirectory:
         self._versions.directory_changed()
 
     def _find(self, name: str, key: str) -> Resolved | None:
-        target = self._routes.assign(name, key)
+        route = self._routes.get(name)
+        target = Target(collection=name) if route is None else route.plan.assign(key)
         collection = self._collections.get(target.collection)
-        return None if collection is None else Resolved(collection=collection, variant=target.variant)
+        return None if collection is None else Resolved(collection, target.variant, route)
 
     async def _read_anew(self) -> None:
         """Return when a read that began after this call has ended; calls that wait together share it."""

@@ -1,6 +1,5 @@
 """Collections and routes in the control store."""
 
-from collections.abc import Sequence
 from datetime import datetime
 
 import msgspec
@@ -14,7 +13,7 @@ from vectis.domain.collections import Bm25Fit, Collection, Deletion
 from vectis.domain.errors import CollectionExists, CollectionNotFound, Conflict
 from vectis.domain.jobs import Job
 from vectis.domain.profiles import CollectionProfile
-from vectis.domain.routes import Route, RouteTable, Target
+from vectis.domain.routes import Mirror, Route, RoutePlan, RouteTable, Target
 
 _NAMES_LOCK = 0x7EC7_0001
 """The advisory lock under which PostgreSQL serves one change of names at a time, as SQLite does anyway."""
@@ -114,22 +113,19 @@ class SqlCollections(SqlJobs):
             rows = await connection.execute(sa.select(routes).where(routes.c.targets.is_not(None)))
             return RouteTable(tuple(_route(row) for row in rows))
 
-    async def set_route(self, alias: str, targets: Sequence[Target], *, salt: str = "") -> Route:
+    async def set_route(self, alias: str, plan: RoutePlan, *, read_version: int | None = None) -> Route:
         """See the port."""
-        statement = self._insert(routes).values(alias=alias, targets=to_json(targets), salt=salt, version=1)
-        statement = statement.on_conflict_do_update(
-            index_elements=[routes.c.alias],
-            set_={
-                "targets": statement.excluded.targets,
-                "salt": statement.excluded.salt,
-                "version": routes.c.version + 1,
-            },
-        ).returning(routes)
+        columns = _columns(plan)
+        statement = self._insert(routes).values(alias=alias, version=1, **columns)
+        changed = {name: statement.excluded[name] for name in columns} | {"version": routes.c.version + 1}
+        statement = statement.on_conflict_do_update(index_elements=[routes.c.alias], set_=changed).returning(routes)
         async with self._database.write() as connection:
             await self._lock_names(connection)
             if await _is_collection(connection, alias):
                 raise CollectionExists(f"{alias!r} is a collection: give the alias another name", collection=alias)
-            for name in dict.fromkeys(target.collection for target in targets):
+            if read_version is not None:
+                await _require_version(connection, alias, read_version)
+            for name in sorted(plan.collections):
                 if not await _collections(connection, sa.and_(_named(name), collections.c.deletion.is_(None))):
                     raise _absent(name)
             return _route((await connection.execute(statement)).one())
@@ -175,6 +171,17 @@ async def _is_alias(connection: AsyncConnection, name: str) -> bool:
     return await connection.scalar(statement) is not None
 
 
+async def _require_version(connection: AsyncConnection, alias: str, version: int) -> None:
+    statement = sa.select(routes.c.version).where(routes.c.alias == alias, routes.c.targets.is_not(None))
+    found = await connection.scalar(statement) or 0
+    if found != version:
+        raise Conflict(
+            f"alias {alias!r} has changed meanwhile: it is at version {found}, not {version}; read it again",
+            alias=alias,
+            version=found,
+        )
+
+
 def _absent(name: str) -> CollectionNotFound:
     return CollectionNotFound(f"there is no collection {name!r}", collection=name)
 
@@ -190,9 +197,19 @@ def _collection(row: sa.Row[tuple[object, ...]]) -> Collection:
 
 
 def _route(row: sa.Row[tuple[object, ...]]) -> Route:
-    return Route(
-        alias=row.alias,
+    plan = RoutePlan(
         targets=msgspec.json.decode(row.targets, type=tuple[Target, ...]),
         salt=row.salt,
-        version=row.version,
+        followers=msgspec.json.decode(row.followers, type=tuple[str, ...]),
+        mirror=None if row.mirror is None else msgspec.json.decode(row.mirror, type=Mirror),
     )
+    return Route(row.alias, plan, row.version)
+
+
+def _columns(plan: RoutePlan) -> dict[str, str | None]:
+    return {
+        "targets": to_json(plan.targets),
+        "salt": plan.salt,
+        "followers": to_json(plan.followers),
+        "mirror": None if plan.mirror is None else to_json(plan.mirror),
+    }

@@ -6,6 +6,7 @@ from vectis.adapters.sql.audit import SqlAudit
 from vectis.adapters.sql.collections import SqlCollections
 from vectis.adapters.sql.credentials import SqlAccess
 from vectis.adapters.sql.database import Database, Pool
+from vectis.adapters.sql.divergences import SqlDivergences
 from vectis.adapters.sql.documents import SqlDocuments
 from vectis.adapters.sql.embeddings import SqlEmbeddings
 from vectis.adapters.sql.job_stats import SqlJobStats
@@ -18,6 +19,7 @@ from vectis.domain.ports.control import Connections, ControlStore
 
 class SqlStore(
     SqlCollections,
+    SqlDivergences,
     SqlDocuments,
     SqlJobStats,
     SqlLeases,

@@ -57,9 +57,20 @@ routes = sa.Table(
     sa.Column("alias", Key, primary_key=True),
     sa.Column("targets", sa.Text),
     sa.Column("salt", sa.Text, nullable=False),
+    sa.Column("followers", sa.Text, nullable=False, server_default="[]"),
+    sa.Column("mirror", sa.Text),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
 """A removed route stays with `targets` NULL, so that its version goes on when the alias comes back."""
+
+divergences = sa.Table(
+    "divergences",
+    metadata,
+    sa.Column("collection", Key, sa.ForeignKey("collections.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("missed", sa.BigInteger, nullable=False),
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+)
 
 documents = sa.Table(
     "documents",

@@ -12,7 +12,7 @@ import msgspec
 from vectis.domain.collections import Bm25Fit, Collection, Deletion
 from vectis.domain.documents import Document
 from vectis.domain.jobs import ANY_JOB, Job, JobFilter, JobLine, JobStats
-from vectis.domain.routes import Route, RouteTable, Target
+from vectis.domain.routes import Route, RoutePlan, RouteTable
 
 
 class StoredDocument(msgspec.Struct, frozen=True):
@@ -39,6 +39,27 @@ class DocumentPage(msgspec.Struct, frozen=True):
 
     documents: list[StoredDocument]
     next_offset: str | None = None
+
+
+class Divergence(msgspec.Struct, frozen=True):
+    """Writes that a collection missed: how many, since when, and why the first of them."""
+
+    collection: str
+    missed: int
+    since: datetime
+    reason: str
+
+
+class DivergenceStore(Protocol):
+    """Which collections missed writes that they should have followed."""
+
+    async def note_divergence(self, collection: str, reason: str, now: datetime) -> None:
+        """Count one missed write; nothing happens when the collection is gone."""
+        ...
+
+    async def divergence(self, collection: str) -> Divergence | None:
+        """None when it missed nothing."""
+        ...
 
 
 class CollectionStore(Protocol):
@@ -84,10 +105,11 @@ class CollectionStore(Protocol):
         """All routes."""
         ...
 
-    async def set_route(self, alias: str, targets: Sequence[Target], *, salt: str = "") -> Route:
-        """Create or replace the route of `alias` in one step and give back its new version.
+    async def set_route(self, alias: str, plan: RoutePlan, *, read_version: int | None = None) -> Route:
+        """Create or replace the route of `alias` in one step and give it back with its new version.
 
-        CollectionNotFound when a target does not exist; CollectionExists when `alias` is a collection's name.
+        Conflict when its version is not `read_version` (0: there must be none; None: whatever there is). CollectionNotFound
+        when a collection of the plan does not exist; CollectionExists when `alias` is a collection's name.
         """
         ...
 
@@ -181,7 +203,7 @@ class Connections(msgspec.Struct, frozen=True):
     status: str
 
 
-class ControlStore(CollectionStore, DocumentStore, JobLedger, Protocol):
+class ControlStore(CollectionStore, DivergenceStore, DocumentStore, JobLedger, Protocol):
     """All of it, as wiring hands it round; a feature asks for the part it needs."""
 
     async def ping(self) -> None:

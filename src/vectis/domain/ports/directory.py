@@ -5,13 +5,22 @@ from typing import Protocol
 import msgspec
 
 from vectis.domain.collections import Collection
+from vectis.domain.routes import Route
 
 
 class Resolved(msgspec.Struct, frozen=True):
-    """The collection behind a name, and the variant it plays in the name's route."""
+    """The collection behind a name, and the variant it plays in the name's route; no alias has no route."""
 
     collection: Collection
     variant: str
+    route: Route | None = None
+
+
+class Written(msgspec.Struct, frozen=True):
+    """Where a write goes: to the collection behind the name, and to those that are kept in step with it."""
+
+    collection: Collection
+    followers: tuple[Collection, ...] = ()
 
 
 class Directory(Protocol):
@@ -19,6 +28,10 @@ class Directory(Protocol):
 
     async def resolve(self, name: str, key: str = "") -> Resolved:
         """The collection for this name and routing key. CollectionNotFound when neither alias nor collection."""
+        ...
+
+    async def written(self, name: str) -> Written:
+        """Where what is written under this name goes. CollectionNotFound."""
         ...
 
     async def resolve_one(self, name: str) -> Collection:

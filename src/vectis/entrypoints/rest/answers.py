@@ -43,7 +43,8 @@ class CollectionList(msgspec.Struct):
 class CollectionDetail(msgspec.Struct):
     """A collection with its settings and its state in the engine; `filters` tells by which payload keys it is filtered.
 
-    `trouble` is why the builds that it needs fail; null while they do not.
+    `trouble` is why the builds that it needs fail; null while they do not. `missed_writes` counts those that it could not take
+    while it was to follow another collection.
     """
 
     name: str
@@ -57,6 +58,7 @@ class CollectionDetail(msgspec.Struct):
     payload_indexes: dict[str, PayloadIndexKind]
     bm25_avg_len: float | None
     aliases: list[str]
+    missed_writes: int
     filters: dict[str, FilterUse]
 
 

@@ -13,7 +13,7 @@ from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.catalog.profiles import vectors_profile
 from vectis.domain.collections import Bm25Fit, Collection
 from vectis.domain.errors import CollectionNotFound, Conflict, StoreUnavailable
-from vectis.domain.routes import Target
+from vectis.domain.routes import RoutePlan, Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -48,9 +48,9 @@ async def store() -> AsyncIterator[SqlStore]:
 async def test_a_change_elsewhere_is_seen_after_the_age(store: SqlStore) -> None:
     clock = ManualClock(NOW)
     directory = CachedDirectory(store, clock, MemoryVersions(), max_age_s=1.0)
-    await store.set_route("public", [Target("a")])
+    await store.set_route("public", RoutePlan((Target("a"),)))
     assert (await directory.resolve("public")).collection.name == "a"
-    await store.set_route("public", [Target("b")])
+    await store.set_route("public", RoutePlan((Target("b"),)))
     assert (await directory.resolve("public")).collection.name == "a"
     clock.advance(1.0)
     async with asyncio.timeout(10):
@@ -84,9 +84,9 @@ async def test_those_who_wait_share_one_read(store: SqlStore) -> None:
 async def test_an_own_change_is_seen_at_once(store: SqlStore) -> None:
     directory = CachedDirectory(store, ManualClock(NOW), MemoryVersions())
     assert (await directory.resolve("a")).variant == "stable"
-    await store.set_route("public", [Target("a")])
+    await store.set_route("public", RoutePlan((Target("a"),)))
     await directory.resolve("public")
-    await store.set_route("public", [Target("b")])
+    await store.set_route("public", RoutePlan((Target("b"),)))
     directory.forget()
     assert (await directory.resolve("public")).collection.name == "b"
 
@@ -102,9 +102,17 @@ async def test_an_unknown_name_is_looked_up_before_it_is_refused(store: SqlStore
 
 async def test_a_change_goes_to_the_one_collection_behind_a_name_and_never_to_one_of_several(store: SqlStore) -> None:
     directory = CachedDirectory(store, ManualClock(NOW), MemoryVersions())
-    await store.set_route("public", [Target("a")])
+    await store.set_route("public", RoutePlan((Target("a"),)))
     assert [(await directory.resolve_one(name)).name for name in ("a", "public")] == ["a", "a"]
-    await store.set_route("public", [Target("a", weight_percent=60.0), Target("b", "candidate", 40.0)])
+    await store.set_route(
+        "public",
+        RoutePlan(
+            (
+                Target("a", weight_percent=60.0),
+                Target("b", "candidate", 40.0),
+            )
+        ),
+    )
     directory.forget()
     with pytest.raises(Conflict, match="a, b"):
         await directory.resolve_one("public")
@@ -118,7 +126,7 @@ async def test_a_change_of_another_process_is_seen_at_once(store: SqlStore) -> N
     here, there = (CachedDirectory(store, ManualClock(NOW), versions) for _ in range(2))
     for number in range(20):
         name = "ab"[number % 2]
-        await store.set_route("public", [Target(name)])
+        await store.set_route("public", RoutePlan((Target(name),)))
         here.forget()
         assert (await there.resolve("public")).collection.name == name
         assert (await here.resolve("public")).collection.name == name
@@ -134,6 +142,6 @@ async def test_a_change_that_was_not_announced_makes_another_mark_once_it_is_see
     await asyncio.sleep(0.05)
     assert (await directory.resolve("a")).collection.bm25 == Bm25Fit(avg_len=7.0)
     assert versions.directory() == 0
-    await store.set_route("public", [Target("a")])
+    await store.set_route("public", RoutePlan((Target("a"),)))
     assert (await directory.resolve("public")).collection.name == "a"
     assert versions.directory() == 1

@@ -122,5 +122,6 @@ def _detail(call: Call, described: Described, filters: dict[str, FilterUse]) -> 
         payload_indexes=state.payload_indexes,
         bm25_avg_len=collection.bm25.avg_len if collection.bm25 else None,
         aliases=[call.caller.own_name(alias) for alias in described.aliases],
+        missed_writes=described.missed.missed if described.missed else 0,
         filters=filters,
     )
