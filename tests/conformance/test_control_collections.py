@@ -173,12 +173,16 @@ async def test_a_deleted_collection_is_there_for_those_who_ask_and_its_documents
     assert (await store.documents(unique, ["a"]))[0].indexed_revision == stored.revision
 
 
-async def test_what_an_alias_leads_to_is_not_deleted(store: SqlStore, unique: str) -> None:
-    await store.add_collection(collection(unique))
-    await store.set_route(f"{unique}-alias", RoutePlan((Target(unique),)))
-    with pytest.raises(Conflict, match=f"{unique}-alias"):
-        await store.hide_collection(unique, Deletion(NOW, NOW, "x"), job(f"{unique}-remove"))
-    assert await store.job(f"{unique}-remove") is None
+async def test_what_an_alias_needs_is_not_deleted(store: SqlStore, unique: str) -> None:
+    names = [f"{unique}-{role}" for role in ("target", "follower", "mirror")]
+    for name in names:
+        await store.add_collection(collection(name))
+    plan = RoutePlan((Target(names[0]),), followers=(names[1],), mirror=Mirror(names[2], 10))
+    await store.set_route(f"{unique}-alias", plan)
+    for name in names:
+        with pytest.raises(Conflict, match=f"{unique}-alias"):
+            await store.hide_collection(name, Deletion(NOW, NOW, "x"), job(f"{name}-remove"))
+        assert await store.job(f"{name}-remove") is None
 
 
 async def test_one_of_many_gets_the_right_to_remove(store: SqlStore, unique: str) -> None:

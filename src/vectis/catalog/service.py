@@ -140,7 +140,7 @@ class CatalogService:
     async def delete(self, by: CollectionPass, *, grace_minutes: float | None = None) -> Deletion:
         """Hide a collection at once, and remove it with its documents when the grace is over; 0: before this returns.
 
-        Raises CollectionNotFound, or Conflict while an alias or whoever else keeps it needs it.
+        Raises CollectionNotFound, or Conflict while an alias or somebody else needs it.
         """
         by.require(Permission.DELETE_COLLECTIONS)
         name, now = by.collection, self._clock.now()

@@ -70,9 +70,9 @@ class SqlCollections(SqlJobs):
             await self._lock_names(connection)
             rows = await connection.execute(sa.select(routes).where(routes.c.targets.is_not(None)))
             for route in map(_route, rows):
-                if any(target.collection == name for target in route.targets):
+                if name in route.plan.collections:
                     raise Conflict(
-                        f"alias {route.alias!r} leads to {name}: point it elsewhere or delete it first",
+                        f"alias {route.alias!r} needs {name}: point it elsewhere or delete it first",
                         name=name, alias=route.alias,
                     )  # fmt: skip
             shown = sa.update(collections).where(_named(name), collections.c.deletion.is_(None))

@@ -86,7 +86,7 @@ class CollectionStore(Protocol):
         ...
 
     async def hide_collection(self, name: str, deletion: Deletion, job: Job) -> None:
-        """Delete it, and record the job that removes it. CollectionNotFound; Conflict while an alias leads to it."""
+        """Delete it, and record the job that removes it. CollectionNotFound; Conflict while an alias needs it."""
         ...
 
     async def show_collection(self, name: str, now: datetime) -> Deletion | None:
