@@ -87,6 +87,16 @@ class RolloutMachine(RuleBasedStateMachine):
         self.world.verdict = self.world.validation = then
         self.tick()
 
+    @precondition(lambda self: self.world.rollout.step in (Step.BUILD, Step.VALIDATE))
+    @rule(verdict=VERDICTS)
+    def the_candidate_is_built_and_validated(self, verdict: Verdict | None) -> None:
+        self.tick()
+        if self.world.candidate is CandidateState.BUILDING:
+            self.world.finish_build()
+        self.world.validation = verdict
+        self.tick()
+        self.tick()
+
     @rule(refuses=st.booleans())
     def hooks_decide(self, refuses: bool) -> None:
         self.world.refuses = refuses
@@ -144,6 +154,16 @@ class RolloutMachine(RuleBasedStateMachine):
             return
         self.verbs[self.world.rollout.generation] = verb, reason
 
+    @precondition(lambda self: self.world.rollout.step is Step.STAGE)
+    @rule(verb=st.sampled_from(sorted(EXPLAINED)), reason=st.sampled_from(["", "because"]))
+    def somebody_is_in_a_hurry(self, verb: Verb, reason: str) -> None:
+        self.somebody_acts(verb, reason)
+
+    @precondition(lambda self: self.world.rollout.step in SETTLED)
+    @rule(verb=st.sampled_from([Verb.UNDO, Verb.RETRY, Verb.PROMOTE_FULL]))
+    def somebody_thinks_again(self, verb: Verb) -> None:
+        self.somebody_acts(verb, "because")
+
     # what is always so
 
     @invariant()
@@ -181,7 +201,8 @@ class RolloutMachine(RuleBasedStateMachine):
     def an_aborted_rollout_that_rests_serves_from_stable(self) -> None:
         rollout = self.world.rollout
         if rollout.phase is Phase.ABORTED:
-            assert plan_of(rollout, self.world.candidate) == RoutePlan((Target("docs_1"),))
+            aborted = plan_of(rollout, self.world.candidate)
+            assert (aborted.targets, aborted.followers, aborted.mirror) == ((Target("docs_1"),), (), None)
             if rollout.step in SETTLED:
                 assert self.world.route.targets == (Target("docs_1"),)
 

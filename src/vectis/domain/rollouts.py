@@ -131,7 +131,8 @@ class Rollout(msgspec.Struct, frozen=True):
 
     `stage` counts from 0 and matters in the step of that name. `since` is when the step or stage took effect, None before.
     `promoted`: the candidate is to get all traffic, for good. `extended_s` and `extensions` are of the stage, and so is `skip`,
-    the reason for passing it whatever is measured. `asked` are the points at which every hook agreed. `attempt` counts from 1.
+    the reason for passing it whatever is measured. `switches` counts the times that the alias was to move for good. `asked` are
+    the points at which every hook agreed. `attempt` counts from 1.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Rollout(msgspec.Struct, frozen=True):
     extended_s: float = 0.0
     extensions: int = 0
     skip: str | None = None
+    switches: int = 0
     asked: frozenset[str] = frozenset()
     reason: str = ""
 

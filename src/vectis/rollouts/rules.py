@@ -94,12 +94,17 @@ def plan_of(rollout: Rollout, candidate: CandidateState) -> RoutePlan:
 
     The candidate follows every write from the moment that it is there until all is decided; after promotion the collection
     that served before does, so that going back loses nothing.
+
+    The salt of a plan that shall stay is its switch's own, so that each switch writes: an abort that found the route as it
+    should be and left it would leave its version too, and a late write that was decided before would still be taken.
     """
+    switch = f"{rollout.id} {rollout.switches}"
     if rollout.promoted:
-        return RoutePlan(_targets(rollout), followers=(rollout.stable,))
+        return RoutePlan(_targets(rollout), switch, followers=(rollout.stable,))
     targets = _targets(rollout)
-    undecided = rollout.step in (Step.BUILD, Step.VALIDATE, Step.STAGE)
-    if not undecided or candidate not in (CandidateState.BUILDING, CandidateState.READY):
+    if rollout.step not in (Step.BUILD, Step.VALIDATE, Step.STAGE):
+        return RoutePlan(targets, switch)
+    if candidate not in (CandidateState.BUILDING, CandidateState.READY):
         return RoutePlan(targets)
     followers = tuple(each for each in (rollout.stable, rollout.candidate) if each != targets[0].collection)
     return RoutePlan(targets, rollout.id if len(targets) > 1 else "", followers, _mirror(rollout))

@@ -25,19 +25,30 @@ def at_stage(rollout: Rollout, stage: int, reason: str) -> Rollout:
         return changed(rollout, phase=Phase.PROGRESSING, step=Step.STAGE, stage=stage, **fresh)
     if rollout.spec.promotes:
         return switched(rollout, reason)
-    return changed(rollout, phase=Phase.HEALTHY, step=Step.SWITCH, **fresh)
+    return _to_switch(rollout, phase=Phase.HEALTHY, promoted=False, reason=reason)
 
 
 def switched(rollout: Rollout, reason: str) -> Rollout:
     """On its way to all traffic on the candidate, for good."""
-    return changed(
-        rollout, phase=Phase.PROGRESSING, step=Step.SWITCH, promoted=True, since=None, skip=None, reason=reason
-    )
+    return _to_switch(rollout, phase=Phase.PROGRESSING, promoted=True, reason=reason)
 
 
 def aborted(rollout: Rollout, reason: str) -> Rollout:
     """On its way to all traffic on the stable variant, for good."""
-    return changed(rollout, phase=Phase.ABORTED, step=Step.SWITCH, promoted=False, since=None, skip=None, reason=reason)
+    return _to_switch(rollout, phase=Phase.ABORTED, promoted=False, reason=reason)
+
+
+def _to_switch(rollout: Rollout, *, phase: Phase, promoted: bool, reason: str) -> Rollout:
+    return changed(
+        rollout,
+        phase=phase,
+        step=Step.SWITCH,
+        switches=rollout.switches + 1,
+        promoted=promoted,
+        since=None,
+        skip=None,
+        reason=reason,
+    )
 
 
 def in_grace(rollout: Rollout, now: datetime, reason: str) -> Rollout:

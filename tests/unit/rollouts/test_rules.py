@@ -9,7 +9,7 @@ from rollout_world import START, SimulatedWorld, spec_of, with_spec
 from vectis.domain.judgements import Verdict
 from vectis.domain.rollouts import Hook, HookPoint, Phase, RolloutPolicy, Step, Strategy
 from vectis.domain.routes import Mirror, RoutePlan, Target
-from vectis.rollouts.rules import Ask, Build, CandidateState, Validate, Wait, judged_stages, next_action
+from vectis.rollouts.rules import Ask, Build, CandidateState, SetRoute, Validate, Wait, judged_stages, next_action
 from vectis.rollouts.verbs import Verb
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3600, 86_400
@@ -65,9 +65,9 @@ def test_writes_follow_from_the_build_on_and_until_nobody_goes_back(canary: Simu
         canary.pass_time(minutes * MINUTE_S)
     canary.pass_time(300)
     assert canary.stands[:2] == (Phase.HEALTHY, Step.GRACE)
-    assert canary.route.plan == RoutePlan((Target("docs_2"),), followers=("docs_1",)), "undo would lose nothing"
+    assert canary.route.plan == RoutePlan((Target("docs_2"),), "r1 1", followers=("docs_1",)), "undo would lose nothing"
     canary.pass_time(DAY_S)
-    assert canary.route.plan == RoutePlan((Target("docs_2"),))
+    assert canary.route.plan == RoutePlan((Target("docs_2"),), "r1 1")
 
 
 def test_the_alias_moves_last(canary: SimulatedWorld) -> None:
@@ -258,3 +258,19 @@ def test_a_route_that_somebody_changed_is_set_again(canary: SimulatedWorld) -> N
 def test_the_judgements_that_may_abort_are_counted() -> None:
     stages = {strategy: judged_stages(SimulatedWorld(spec_of(strategy)).rollout) for strategy in Strategy}
     assert stages == {Strategy.CANARY: 4, Strategy.BLUE_GREEN: 1, Strategy.SHADOW: 1, Strategy.EXPERIMENT: 1}
+
+
+def test_what_was_decided_before_an_undo_is_not_written_after_it() -> None:
+    """The undo finds the route as it should be, because the promotion was never written; it writes all the same."""
+    world = SimulatedWorld(spec_of(Strategy.SHADOW))
+    world.to_first_stage()
+    world.verdict = Verdict.SUCCESSFUL
+    world.pass_time(30 * MINUTE_S)
+    world.do(Verb.PROMOTE_FULL, "the shadow was good")
+    late = next_action(world.read())
+    assert isinstance(late, SetRoute)
+    world.do(Verb.UNDO, "it was not")
+    world.settle()
+    assert world.stands[:2] == (Phase.ABORTED, Step.GRACE)
+    world.apply(late)
+    assert world.weights == {"docs_1": 100}

@@ -1,5 +1,7 @@
 """What people may do to a rollout, and where it is refused with a way out."""
 
+from datetime import timedelta
+
 import pytest
 from rollout_world import SimulatedWorld, spec_of
 
@@ -119,3 +121,14 @@ def test_a_promoted_rollout_that_is_done_takes_no_verb(canary: SimulatedWorld, v
     with pytest.raises(Conflict, match="start another rollout") as refused:
         canary.do(verb, "a reason")
     assert refused.value.fields["step"] == "done"
+
+
+def test_there_is_no_way_back_to_a_collection_that_is_being_removed(canary: SimulatedWorld) -> None:
+    canary.do(Verb.PROMOTE_FULL, "urgent")
+    canary.settle()
+    canary.pass_time(300)
+    canary.now += timedelta(days=1)
+    canary.tick()
+    assert canary.rollout.step is Step.RETIRE
+    with pytest.raises(Conflict, match="nothing works until the collection is removed"):
+        canary.do(Verb.UNDO)
