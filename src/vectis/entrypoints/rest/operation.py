@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from vectis.domain.access import NOBODY, Caller, CollectionPass, Pass, Permission, authorize, authorize_on
 from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge, VectisError
-from vectis.entrypoints.rest.reception import Reception
+from vectis.entrypoints.rest.reception import Change, Reception
 from vectis.runtime.services import Services
 
 JSON = "application/json"
@@ -36,6 +36,8 @@ class Call(msgspec.Struct):
     path: dict[str, str]
     body: Any
     query: Any
+    change: Change | None = None
+    """What the handler changed of who may do what, or of the configuration, for the audit."""
 
     def may(self, name: str) -> CollectionPass:
         """The pass to do what the operation declares with the collection or alias `name`. Raises PermissionDenied."""
@@ -123,6 +125,8 @@ class Endpoint:
         handler, call = self.call(caller, scope, content, content_type)
         await self._reception.record(scope, self.operation.name, self.operation.permission, call.body)
         status, out, out_type = self.encode(await handler(call), accept)
+        if call.change is not None:
+            await self._reception.done(scope, self.operation.name, call.body, call.change)
         await respond(send, status, out, out_type, scope["vectis.request_id"])
 
     def call(self, caller: Caller, scope: Scope, content: bytes, content_type: str) -> tuple[Handler, Call]:

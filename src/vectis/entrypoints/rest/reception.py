@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from starlette.types import Scope
 
 from vectis.domain.access import ANYONE, NOBODY, Caller, Permission, authorize
@@ -20,6 +21,13 @@ UNRECORDED = (None, Permission.READ_COLLECTIONS, Permission.VIEW_METRICS)
 
 _NAMING = ("name", "alias", "principal", "collection", "key", "id")
 """Fields of a body that say what an act is about, where the path does not."""
+
+
+class Change(msgspec.Struct, frozen=True):
+    """How something was and how it is now, as plain JSON values without secrets; None: it was or is not there."""
+
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
 
 
 class Reception:
@@ -77,6 +85,12 @@ class Reception:
         """Keep that something is about to be done; durable on return, so that nothing is done unrecorded."""
         if permission not in UNRECORDED and scope["vectis.caller"] is not ANYONE:
             await self._audit.record(_act(scope, action, Decision.ALLOWED, body))
+
+    async def done(self, scope: Scope, action: str, body: Any, change: Change) -> None:
+        """Keep what was changed; durable on return."""
+        if scope["vectis.caller"] is not ANYONE:
+            act = _act(scope, action, Decision.DONE, body)
+            await self._audit.record(msgspec.structs.replace(act, before=change.before, after=change.after))
 
     def ended_with(self, error: VectisError, scope: Scope, action: str, permission: Permission | None) -> None:
         """Keep that someone was turned away, or that what someone was about to do failed."""

@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -19,9 +21,17 @@ def test_every_command_loads_and_its_summary_is_the_one_in_the_table(command: st
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_gives_an_example(command: str) -> None:
-    found = load(COMMANDS[command][0])
-    each = getattr(found, "commands", {command: found})
-    assert all("Example: vectis " + command in (one.epilog or "") for one in each.values())
+    missing = [path for path, one in _each(command, load(COMMANDS[command][0])) if f"Example: vectis {path}" not in one]
+    assert not missing
+
+
+def _each(path: str, command: Any) -> Iterator[tuple[str, str]]:
+    """Every command below, with its words and its epilog."""
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield path, command.epilog or ""
+    for name, one in (inner or {}).items():
+        yield from _each(f"{path} {name}", one)
 
 
 def test_help_imports_no_command() -> None:

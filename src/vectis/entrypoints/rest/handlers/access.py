@@ -2,11 +2,14 @@
 
 from datetime import UTC, datetime
 
+import msgspec
+
 from vectis.access.service import KeyWish
 from vectis.domain.ports.access import PrincipalChange
 from vectis.domain.principals import BUILT_IN_ROLES, Principal, Role
 from vectis.entrypoints.rest import answers, identities
 from vectis.entrypoints.rest.operation import Call
+from vectis.entrypoints.rest.reception import Change
 
 
 async def create_principal(call: Call) -> identities.PrincipalView:
@@ -38,9 +41,11 @@ async def change_principal(call: Call) -> identities.PrincipalView:
     """Grants, status, contact."""
     body = call.body
     change = PrincipalChange(grants=body.grants, status=body.status, contact=body.contact)
-    return identities.principal_out(
-        await call.services.access.change_principal(call.may_all(), call.path["user"], change)
-    )
+    by, name = call.may_all(), call.path["user"]
+    before = identities.principal_out(await call.services.access.principal(by, name))
+    after = identities.principal_out(await call.services.access.change_principal(by, name, change))
+    call.change = Change(msgspec.to_builtins(before), msgspec.to_builtins(after))
+    return after
 
 
 async def delete_principal(call: Call) -> answers.Deleted:
@@ -99,8 +104,11 @@ async def list_roles(call: Call) -> identities.RoleList:
 
 async def put_role(call: Call) -> identities.RoleView:
     """Create or replace an own role."""
-    role = Role(call.path["role"], call.body.permissions)
-    return identities.role_out(await call.services.access.put_role(call.may_all(), role), built_in=False)
+    by, role = call.may_all(), Role(call.path["role"], call.body.permissions)
+    known = {each.name: each for each in await call.services.access.roles(by)}.get(role.name)
+    made = identities.role_out(await call.services.access.put_role(by, role), built_in=False)
+    call.change = Change(None if known is None else msgspec.to_builtins(known), msgspec.to_builtins(made))
+    return made
 
 
 async def delete_role(call: Call) -> answers.Deleted:
@@ -128,7 +136,9 @@ async def rotate_signing_key(call: Call) -> identities.SigningKeyMade:
 
 async def log_in(call: Call) -> identities.Tokens:
     """Tokens for a name and a password."""
-    return identities.tokens_out(await call.services.logins.log_in(call.body.name, call.body.password))
+    tokens = identities.tokens_out(await call.services.logins.log_in(call.body.name, call.body.password))
+    call.change = Change(None, None)  # a session began: nothing of it may be kept in words
+    return tokens
 
 
 async def refresh(call: Call) -> identities.Tokens:

@@ -4,6 +4,7 @@ import msgspec
 
 from vectis.entrypoints.rest import configuration_answers as answers
 from vectis.entrypoints.rest.operation import Call
+from vectis.entrypoints.rest.reception import Change
 from vectis.runtime.configuration.link import ApplyRequest, ChangeReport
 from vectis.runtime.configuration.versions import ConfigurationVersion
 
@@ -47,7 +48,12 @@ async def rollback(call: Call) -> answers.ConfigurationChange:
 
 async def _begin(call: Call, request: ApplyRequest) -> answers.ConfigurationChange:
     request = msgspec.structs.replace(request, health_timeout_s=call.body.health_timeout_s)
-    return _change(await call.services.configuration.begin(call.may_all(), request))
+    by, running = call.may_all(), call.services.configuration
+    before = await running.history(by)
+    begun = await running.begin(by, request)
+    after = {"version": begun.number, "text": request.text, "description": request.description}
+    call.change = Change({"version": before.active}, after)
+    return _change(begun)
 
 
 def _change(change: ChangeReport) -> answers.ConfigurationChange:
