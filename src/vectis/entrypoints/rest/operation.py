@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 from vectis.domain.access import NOBODY, Caller, CollectionPass, Pass, Permission, authorize, authorize_on
 from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge, VectisError
-from vectis.entrypoints.rest.reception import Change, Reception
+from vectis.entrypoints.rest.reception import Amendment, Reception
 from vectis.runtime.services import Services
 
 JSON = "application/json"
@@ -36,7 +36,7 @@ class Call(msgspec.Struct):
     path: dict[str, str]
     body: Any
     query: Any
-    change: Change | None = None
+    change: Amendment | None = None
     """What the handler changed of who may do what, or of the configuration, for the audit."""
 
     def may(self, name: str) -> CollectionPass:

@@ -23,7 +23,7 @@ _NAMING = ("name", "alias", "principal", "collection", "key", "id")
 """Fields of a body that say what an act is about, where the path does not."""
 
 
-class Change(msgspec.Struct, frozen=True):
+class Amendment(msgspec.Struct, frozen=True):
     """How something was and how it is now, as plain JSON values without secrets; None: it was or is not there."""
 
     before: dict[str, Any] | None
@@ -86,7 +86,7 @@ class Reception:
         if permission not in UNRECORDED and scope["vectis.caller"] is not ANYONE:
             await self._audit.record(_act(scope, action, Decision.ALLOWED, body))
 
-    async def done(self, scope: Scope, action: str, body: Any, change: Change) -> None:
+    async def done(self, scope: Scope, action: str, body: Any, change: Amendment) -> None:
         """Keep what was changed; durable on return."""
         if scope["vectis.caller"] is not ANYONE:
             act = _act(scope, action, Decision.DONE, body)

@@ -9,7 +9,7 @@ from vectis.domain.ports.access import PrincipalChange
 from vectis.domain.principals import BUILT_IN_ROLES, Principal, Role
 from vectis.entrypoints.rest import answers, identities
 from vectis.entrypoints.rest.operation import Call
-from vectis.entrypoints.rest.reception import Change
+from vectis.entrypoints.rest.reception import Amendment
 
 
 async def create_principal(call: Call) -> identities.PrincipalView:
@@ -44,7 +44,7 @@ async def change_principal(call: Call) -> identities.PrincipalView:
     by, name = call.may_all(), call.path["user"]
     before = identities.principal_out(await call.services.access.principal(by, name))
     after = identities.principal_out(await call.services.access.change_principal(by, name, change))
-    call.change = Change(msgspec.to_builtins(before), msgspec.to_builtins(after))
+    call.change = Amendment(msgspec.to_builtins(before), msgspec.to_builtins(after))
     return after
 
 
@@ -107,7 +107,7 @@ async def put_role(call: Call) -> identities.RoleView:
     by, role = call.may_all(), Role(call.path["role"], call.body.permissions)
     known = {each.name: each for each in await call.services.access.roles(by)}.get(role.name)
     made = identities.role_out(await call.services.access.put_role(by, role), built_in=False)
-    call.change = Change(None if known is None else msgspec.to_builtins(known), msgspec.to_builtins(made))
+    call.change = Amendment(None if known is None else msgspec.to_builtins(known), msgspec.to_builtins(made))
     return made
 
 
@@ -137,7 +137,7 @@ async def rotate_signing_key(call: Call) -> identities.SigningKeyMade:
 async def log_in(call: Call) -> identities.Tokens:
     """Tokens for a name and a password."""
     tokens = identities.tokens_out(await call.services.logins.log_in(call.body.name, call.body.password))
-    call.change = Change(None, None)  # a session began: nothing of it may be kept in words
+    call.change = Amendment(None, None)  # a session began: nothing of it may be kept in words
     return tokens
 
 

@@ -4,7 +4,7 @@ import msgspec
 
 from vectis.entrypoints.rest import configuration_answers as answers
 from vectis.entrypoints.rest.operation import Call
-from vectis.entrypoints.rest.reception import Change
+from vectis.entrypoints.rest.reception import Amendment
 from vectis.runtime.configuration.link import ApplyRequest, ChangeReport
 from vectis.runtime.configuration.versions import ConfigurationVersion
 
@@ -52,7 +52,7 @@ async def _begin(call: Call, request: ApplyRequest) -> answers.ConfigurationChan
     before = await running.history(by)
     begun = await running.begin(by, request)
     after = {"version": begun.number, "text": request.text, "description": request.description}
-    call.change = Change({"version": before.active}, after)
+    call.change = Amendment({"version": before.active}, after)
     return _change(begun)
 
 
