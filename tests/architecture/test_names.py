@@ -30,6 +30,8 @@ USED_FROM_OUTSIDE = {
     "vectis.domain.evidence": "what the judge of vectis.rollouts reads",
     "vectis.domain.ports.rollouts": "what the reconciler of rollouts will ask of the store",
     "vectis.domain.rollouts": "what vectis.rollouts decides about",
+    "vectis.domain.ports.traffic": "what the reconciler of rollouts will ask of the store",
+    "vectis.domain.traffic": "what the reconciler of rollouts will read of it",
 }
 """Modules whose names have users that are not in src, with the reason."""
 

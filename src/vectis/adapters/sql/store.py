@@ -13,6 +13,7 @@ from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.adapters.sql.rollouts import SqlRollouts
+from vectis.adapters.sql.traffic import SqlTraffic
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import Connections, ControlStore
 
@@ -27,6 +28,7 @@ class SqlStore(
     SqlAudit,
     SqlAccess,
     SqlRollouts,
+    SqlTraffic,
     ControlStore,
 ):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""

@@ -270,3 +270,29 @@ rollout_transitions = sa.Table(
     sa.Column("stage", sa.Integer, nullable=False),
     sa.Column("reason", sa.Text, nullable=False),
 )
+
+traffic_ticks = sa.Table(
+    "traffic_ticks",
+    metadata,
+    sa.Column("alias", Key, primary_key=True),
+    sa.Column("route_version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("started", UtcTime, primary_key=True),
+    sa.Column("variant", Key, primary_key=True),
+    sa.Column("reporter", Key, primary_key=True),
+    sa.Column("tick", sa.Text, nullable=False),
+    sa.Column("keys", sa.LargeBinary, nullable=False),
+    sa.Index("traffic_ticks_by_age", "started"),
+)
+"""`keys` are hashes of 64 bits, in order."""
+
+shadow_pairs = sa.Table(
+    "shadow_pairs",
+    metadata,
+    sa.Column("alias", Key, primary_key=True),
+    sa.Column("route_version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("reporter", Key, primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("pair", sa.Text, nullable=False),
+    sa.Index("shadow_pairs_by_age", "at"),
+)

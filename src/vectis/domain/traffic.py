@@ -1,0 +1,73 @@
+"""What each process saw of an alias under a rollout, and how it adds up. Reports are whole, so that one may come twice."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+import msgspec
+from msgspec.structs import replace
+
+from vectis.domain.evidence import ShadowPair, VariantTick
+
+TICK_S = 5.0
+"""How long a tick lasts; ticks begin at multiples of it since 1970, so that those of all processes are the same."""
+
+
+class TickReport(msgspec.Struct, frozen=True):
+    """What one process (`reporter`, another after each start) saw of one variant in one tick, so far.
+
+    `tick.keys` is left 0: `keys` are hashes of the routing keys that the process saw for the first time under this version of
+    the route, so that a key counts once, however many processes see it.
+    """
+
+    alias: str
+    route_version: int
+    started: datetime
+    variant: str
+    reporter: str
+    tick: VariantTick
+    keys: frozenset[int] = frozenset()
+
+
+class PairReport(msgspec.Struct, frozen=True):
+    """A query that was asked of both variants. `number` counts those of its reporter."""
+
+    alias: str
+    route_version: int
+    reporter: str
+    number: int
+    at: datetime
+    pair: ShadowPair
+
+
+class TrafficWindow(msgspec.Struct, frozen=True):
+    """What all processes saw in one tick, by variant; a variant that nobody asked is not there."""
+
+    started: datetime
+    variants: dict[str, VariantTick]
+
+
+def windows(reports: Iterable[TickReport]) -> list[TrafficWindow]:
+    """The reports of one alias and version of its route, added up; oldest first."""
+    found: dict[datetime, dict[str, VariantTick]] = {}
+    seen: set[int] = set()
+    for report in sorted(reports, key=lambda report: (report.started, report.reporter, report.variant)):
+        unseen = report.keys - seen
+        seen |= unseen
+        variants = found.setdefault(report.started, {})
+        so_far = variants.get(report.variant, VariantTick())
+        variants[report.variant] = _sum(so_far, replace(report.tick, keys=len(unseen)))
+    return [TrafficWindow(started, variants) for started, variants in found.items()]
+
+
+def _sum(one: VariantTick, other: VariantTick) -> VariantTick:
+    latency = dict(one.latency)
+    for bucket, count in other.latency.items():
+        latency[bucket] = latency.get(bucket, 0) + count
+    return VariantTick(
+        queries=one.queries + other.queries,
+        errors=one.errors + other.errors,
+        empty=one.empty + other.empty,
+        degraded=one.degraded + other.degraded,
+        latency=latency,
+        keys=one.keys + other.keys,
+    )
