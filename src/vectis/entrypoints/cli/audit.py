@@ -14,7 +14,7 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
-from vectis.entrypoints.cli.output import moment, notes, print_json, print_table
+from vectis.entrypoints.cli.output import console, moment, notes, print_json, print_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["audit"][1])
 PAGE = 1000
@@ -81,10 +81,10 @@ def verify(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT
     if as_json:
         print_json(answer)
     elif answer["holds"]:
-        notes.print(f"{answer['entries']} entries, whole and in order")
+        console.print(f"{answer['entries']} entries, whole and in order")
     else:
         for fault in answer["faults"]:
-            notes.print(f"fault: {fault}")
+            console.print(f"fault: {fault}")
     if not answer["holds"]:
         raise typer.Exit(FAILED)
 
