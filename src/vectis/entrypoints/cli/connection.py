@@ -1,8 +1,11 @@
 """How a command finds its server: --url, else the holder of the data folder, else a private one for the time being."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from time import monotonic
+from typing import Any
 
 import httpx
 
@@ -14,6 +17,9 @@ from vectis.runtime.data_folder import holder
 from vectis.runtime.local_token import read_local_token
 
 UNIX = "unix:"
+POLL_S = 0.1
+FIND_AGAIN_S = 30.0
+"""How long a command looks for another server when its own was another's and has ended."""
 
 
 @asynccontextmanager
@@ -26,26 +32,70 @@ async def connect(url: str | None, folder: Path, **environment: str) -> AsyncGen
         if url:
             yield await stack.enter_async_context(client(url, api_key_var.get()))
             return
-        where = await _local(stack, folder, environment)
-        yield await stack.enter_async_context(client(where, read_local_token(folder) or api_key_var.get()))
+        server = _LocalServer(stack, folder, environment)
+        where, credential = await server.find(), read_local_token(folder) or api_key_var.get()
+        http = httpx.AsyncClient(base_url="http://vectis", transport=server, headers=_showing(credential))
+        yield Api(await stack.enter_async_context(http), where, credential)
 
 
-async def _local(stack: AsyncExitStack, folder: Path, environment: Mapping[str, str]) -> str:
-    if (found := holder(folder)) is not None:
-        return found.url
-    try:
-        return f"{UNIX}{await stack.enter_async_context(private_server(folder, environment))}"
-    except Unavailable:
-        # Another command may have started its own at the same moment; then that one holds the folder.
-        if (found := holder(folder)) is None:
-            raise
-        return found.url
+class _LocalServer(httpx.AsyncBaseTransport):
+    """Whoever serves a data folder: its holder, else a private server.
+
+    That may be another command's private server, which ends with that command: a request that it took no more goes to the next.
+    """
+
+    def __init__(self, stack: AsyncExitStack, folder: Path, environment: Mapping[str, str]) -> None:
+        self._stack = stack
+        self._folder = folder
+        self._environment = environment
+        self._where = ""
+        self._transport = httpx.AsyncHTTPTransport()
+
+    async def find(self) -> str:
+        """Find or start the server and give its URL. Unavailable when a private one does not start."""
+        where = await self._locate()
+        uds = where.removeprefix(UNIX) if where.startswith(UNIX) else None
+        self._where, self._transport = where, httpx.AsyncHTTPTransport(uds=uds)
+        self._stack.push_async_callback(self._transport.aclose)
+        return where
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        deadline = monotonic() + FIND_AGAIN_S
+        while True:
+            if not self._where.startswith(UNIX):
+                request.url = request.url.copy_with(raw_path=request.url.raw_path, **_place(self._where))
+            try:
+                return await self._transport.handle_async_request(request)
+            except httpx.ConnectError:
+                if monotonic() > deadline:
+                    raise
+            # the one that ends holds the folder for a moment still, and tells nobody when it lets go
+            await asyncio.sleep(POLL_S)
+            with suppress(Unavailable):
+                await self.find()
+
+    async def _locate(self) -> str:
+        if (found := holder(self._folder)) is not None:
+            return found.url
+        try:
+            path = await self._stack.enter_async_context(private_server(self._folder, self._environment))
+        except Unavailable:
+            # Another command may have started its own at the same moment; then that one holds the folder.
+            if (found := holder(self._folder)) is None:
+                raise
+            return found.url
+        return f"{UNIX}{path}"
+
+
+def _place(url: str) -> dict[str, Any]:
+    parsed = httpx.URL(url)
+    return {"scheme": parsed.scheme, "host": parsed.host, "port": parsed.port}
 
 
 @asynccontextmanager
 async def client(url: str, credential: str) -> AsyncGenerator[Api]:
     """An HTTP client for `url`, or for the socket behind `unix:/path`, that shows `credential` when it is not empty."""
-    headers = {"authorization": f"Bearer {credential}"} if credential else {}
+    headers = _showing(credential)
     if url.startswith(UNIX):
         transport = httpx.AsyncHTTPTransport(uds=url.removeprefix(UNIX))
         http = httpx.AsyncClient(base_url="http://vectis", transport=transport, headers=headers)
@@ -53,3 +103,7 @@ async def client(url: str, credential: str) -> AsyncGenerator[Api]:
         http = httpx.AsyncClient(base_url=url, headers=headers)
     async with http:
         yield Api(http, url, credential)
+
+
+def _showing(credential: str) -> dict[str, str]:
+    return {"authorization": f"Bearer {credential}"} if credential else {}
