@@ -19,6 +19,8 @@ from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.redis.answers import RedisAnswers
+from vectis.adapters.redis.link import LinkBounds, RedisLink
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain import errors
 from vectis.domain.jobs import JobStats
@@ -143,11 +145,15 @@ def metrics_page() -> str:
     answers = CachedAnswers(
         *[cast(Any, None)] * 2, SystemClock(), *[cast(Any, None)] * 2, bytes_max=0, ttl_s=1, look_every_s=1
     )
+    link = RedisLink("redis://127.0.0.1", LinkBounds())
+    tier = RedisAnswers(link, SystemClock(), namespace="", ttl_s=1, write_after_s=1)
     cache = [
         (f"`vectis_{prefix}_{name}`", "counter" if name.endswith("_total") else "gauge", means)
         for prefix, means, counts in (
             ("embedding_cache", "The cache of vectors", embeddings.counts()),
             ("answer_cache", "The cache of answers", answers.counts()),
+            ("answer_tier", "The tier of answers that processes share", tier.counts()),
+            ("redis", "The link to the Redis server", link.counts()),
         )
         for name in counts
     ]

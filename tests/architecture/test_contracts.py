@@ -17,6 +17,7 @@ DRIVER_OWNERS = {
     "psycopg": ["vectis.adapters.sql"],
     "qdrant_client": ["vectis.adapters.qdrant"],
     "qdrant_edge": ["vectis.adapters.edge"],
+    "redis": ["vectis.adapters.redis"],
     "sqlalchemy": ["vectis.adapters.sql", "vectis.adapters.durable"],
     "tokenizers": ["vectis.adapters.minilm"],
     "starlette": ["vectis.entrypoints.rest"],

@@ -1,12 +1,16 @@
 """Opens the caches of a process as the settings say: the part of wiring that is about them."""
 
 from contextlib import AsyncExitStack
+from hashlib import blake2b
 
+from vectis import __version__
 from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.answers import CachedAnswers
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.metrics import ProcessMetrics
-from vectis.domain.ports.answers import AnswerCache
+from vectis.adapters.redis.answers import RedisAnswers
+from vectis.adapters.redis.link import LinkBounds, RedisLink
+from vectis.domain.ports.answers import AnswerCache, AnswerTier
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.embedder import Embedder
@@ -27,6 +31,7 @@ class Caches:
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._link: RedisLink | None = None
 
     async def embeddings(self, store: EmbeddingStore, embedder: Embedder, *, lookup_s: float) -> EmbeddingCache:
         """The embedding cache over `store`; one that knows nothing when caches are off."""
@@ -59,7 +64,7 @@ class Caches:
             versions,
             self._clock,
             self._metrics,
-            None,
+            await self._tier(),
             bytes_max=cache.answers_bytes,
             ttl_s=cache.answers_ttl_s,
             look_every_s=cache.write_after_s,
@@ -68,3 +73,37 @@ class Caches:
         self._stack.push_async_callback(answers.close)
         self._metrics.export_counts("vectis_answer_cache", "The cache of answers", answers.counts)
         return answers
+
+    async def _tier(self) -> AnswerTier | None:
+        """Where the processes of this server share answers. What they are made by is in the names of their keys."""
+        link, cache = await self._shared(), self._settings.cache
+        if link is None:
+            return None
+        made_by = blake2b(f"{__version__} {self._settings!r}".encode(), digest_size=8).hexdigest()
+        tier = RedisAnswers(
+            link,
+            self._clock,
+            namespace=f"vectis:answer:{made_by}",
+            ttl_s=cache.answers_ttl_s,
+            write_after_s=cache.write_after_s,
+        )
+        await tier.open()
+        self._stack.push_async_callback(tier.close)
+        self._metrics.export_counts("vectis_answer_tier", "The tier of answers that processes share", tier.counts)
+        return tier
+
+    async def _shared(self) -> RedisLink | None:
+        """The link to the server that processes share things through; None without a URL."""
+        cache = self._settings.cache
+        if self._link is None and cache.redis_url:
+            bounds = LinkBounds(
+                pool_max=cache.redis_pool_max,
+                pool_min=cache.redis_pool_min,
+                connect_s=cache.redis_connect_timeout_s,
+                answer_s=cache.redis_timeout_s,
+            )
+            self._link = RedisLink(cache.redis_url.reveal(), bounds)
+            await self._link.open()
+            self._stack.push_async_callback(self._link.close)
+            self._metrics.export_counts("vectis_redis", "The link to the Redis server", self._link.counts)
+        return self._link

@@ -71,6 +71,10 @@ class CacheSettings(Shape, frozen=True):
     `embeddings_*`: vectors of texts, `size` of them and for `ttl_s` in each process, `bytes` in the control store, by
     `precision`. `answers_*`: whole answers, `bytes` of them in each process (0: none), for `ttl_s` at most. Writes wait
     `write_after_s` to go together.
+
+    `redis_*`: a server that processes share answers through, and servers the counts of limits; empty: none. Each process
+    makes `redis_pool_min` connections before they are needed and at most `redis_pool_max`. Without an answer within
+    `redis_timeout_s` it goes on without.
     """
 
     enabled: bool = True
@@ -81,6 +85,11 @@ class CacheSettings(Shape, frozen=True):
     answers_bytes: int = 67_108_864
     answers_ttl_s: float = 600.0
     embeddings_precision: Literal["float32", "float16"] = "float32"
+    redis_url: SecretUrl = SecretUrl()
+    redis_pool_max: int = 100
+    redis_pool_min: int = 10
+    redis_connect_timeout_s: float = 5.0
+    redis_timeout_s: float = 0.05
 
 
 class SearchSection(Shape, frozen=True):
@@ -210,6 +219,7 @@ ALIASES: dict[str, tuple[str, str]] = {
     "ENABLE_CACHE": ("cache", "enabled"),
     "EMBEDDING_CACHE_SIZE": ("cache", "embeddings_size"),
     "EMBEDDING_CACHE_TTL": ("cache", "embeddings_ttl_s"),
+    "REDIS_URL": ("cache", "redis_url"),
     "VECTOR_SEARCH_BATCH_SIZE": ("search", "batch_max"),
     "VECTOR_SEARCH_TIMEOUT": ("search", "timeout_s"),
     "MAX_CONCURRENT_REQUESTS": ("limits", "concurrent_max"),

@@ -245,7 +245,7 @@ class CachedAnswers:
 def _tier_key(asked: Question, grounds: Grounds) -> str:
     """Marks are numbers never seen before, so a key means the same to all who ever share the tier."""
     marks = (str(grounds.points), str(grounds.directory), grounds.collection, grounds.variant)
-    return f"answer:{blake2b(_encode((asked, marks)), digest_size=20).hexdigest()}"
+    return blake2b(_encode((asked, marks)), digest_size=20).hexdigest()
 
 
 def _unpacked(content: bytes) -> KeptAnswer | None:
