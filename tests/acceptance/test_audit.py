@@ -71,6 +71,18 @@ def test_a_change_of_rights_is_kept_as_it_was_and_is(guarded: Guarded) -> None:
     assert sorted(later["after"]["permissions"]) == ["read_collections", "view_metrics"]
 
 
+def test_a_change_of_search_settings_is_kept_as_it_was_and_is(guarded: Guarded) -> None:
+    guarded.admin.post("/api/v1/collections", json={"name": "searched", "vectors": {"dense": {"size": 2}}})
+    place = "/api/v1/collections/searched/search-settings"
+    assert guarded.admin.put(place, json={"search": {"limit": 3}}).json()["author"] == "admin"
+    assert guarded.admin.put(place, json={"search": {"limit": 4}, "read_version": 1}).status_code == 409
+    assert guarded.admin.post(f"{place}/rollback", json={}).json()["settings"]["limit"] == 10
+    (changed,) = guarded.entries(action="configure_collection", decision="done")
+    assert (changed["before"]["settings"]["limit"], changed["after"]["settings"]["limit"]) == (10, 3)
+    (back,) = guarded.entries(action="roll_back_search_settings", decision="done")
+    assert (back["before"]["number"], back["after"]["number"]) == (2, 3)
+
+
 def test_the_commands_list_verify_and_export(guarded: Guarded, tmp_path: Path) -> None:
     folder = guarded.server.folder
     listed = json.loads(vectis(folder, "audit", "list", "--action", "create_collection", "--json").stdout)

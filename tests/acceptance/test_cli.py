@@ -134,6 +134,30 @@ def test_collections_and_aliases(vectis: Command) -> None:
     assert "vectis collections list" in refused.stderr
 
 
+def test_search_settings_are_changed_and_taken_back(vectis: Command, tmp_path: Path) -> None:
+    vectis("collections", "create", "tuned")
+    vectis("collections", "alias", "tuned-live", "tuned")
+    changed = vectis(
+        "collections", "configure", "tuned-live", "--set", "fusion.dense=2", "--set", "limit=5", "-m", "try"
+    )
+    assert changed.stdout == "tuned-live: version 2: limit=5, fusion.dense=2.0\n"
+    settings = vectis.json("collections", "show", "tuned")["profile"]["search"]
+    assert (settings["limit"], settings["fusion"]["dense"], settings["fusion"]["sparse"]) == (5, 2.0, 1.0)
+    assert vectis.json("collections", "configure", "tuned", "--set", "fusion.type=rrf")["settings"]["fusion"]["k"] == 60
+    file = tmp_path / "settings.toml"
+    file.write_text("limit = 7\n")
+    assert vectis.json("collections", "configure", "tuned", "--file", str(file))["settings"]["fusion"]["dense"] == 1
+    assert vectis.json("collections", "rollback", "tuned", "2")["settings"] == settings
+    listed = vectis.json("collections", "history", "tuned-live")["versions"]
+    assert [v["number"] for v in listed] == [5, 4, 3, 2, 1]
+    assert (listed[0]["description"], listed[3]["description"]) == ("back to version 2", "try")
+    assert "fusion.dense=2.0" in vectis("collections", "history", "tuned").stdout
+    assert "search.limit" in vectis("collections", "configure", "tuned", "--set", "limit=0", status=1).stderr
+    assert "limitt" in vectis("collections", "configure", "tuned", "--set", "limitt=1", status=1).stderr
+    vectis("collections", "configure", "tuned", "--set", "limit", status=2)
+    vectis("collections", "configure", "tuned", status=2)
+
+
 def test_documents_one_at_a_time(vectis: Command) -> None:
     vectis("collections", "create", "notes")
     put = vectis(

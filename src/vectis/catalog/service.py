@@ -10,7 +10,7 @@ import msgspec
 
 from vectis.catalog.profiles import INDEXES_MAX, Wishes, tailored
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
-from vectis.domain.collections import Collection, Deletion
+from vectis.domain.collections import Collection, Deletion, Reconfigured, SettingsVersion
 from vectis.domain.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -23,11 +23,11 @@ from vectis.domain.errors import (
 )
 from vectis.domain.jobs import MAINTENANCE_QUEUE, Job, JobState
 from vectis.domain.ports.clock import Clock
-from vectis.domain.ports.control import CollectionStore, Divergence, DivergenceStore, JobLedger
+from vectis.domain.ports.control import CollectionStore, Divergence, DivergenceStore, JobLedger, SearchSettingsStore
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.engine import CollectionAdmin
 from vectis.domain.ports.jobs import JobQueue
-from vectis.domain.profiles import CollectionProfile
+from vectis.domain.profiles import CollectionProfile, SearchSettings, check_search
 from vectis.domain.routes import Route, RoutePlan, Target
 from vectis.domain.schema import CollectionState, PayloadIndexKind, check_name
 
@@ -35,7 +35,7 @@ OPTIMIZE = "optimize"
 """The job kind that builds what is unindexed. Payload: {"collection": name}."""
 
 COLLECTIONS_MAX = 1000
-
+DESCRIPTION_MAX = 1000
 
 REMOVE_COLLECTION = "remove_collection"
 """The job kind that removes a deleted collection for good. Payload: {"collection": name}."""
@@ -47,7 +47,7 @@ NeededBy = Callable[[str], Awaitable[str | None]]
 """Says why a collection is needed, None when it is not: asked when it is deleted, and again before it is removed."""
 
 
-class CatalogStore(CollectionStore, DivergenceStore, JobLedger, Protocol):
+class CatalogStore(CollectionStore, SearchSettingsStore, DivergenceStore, JobLedger, Protocol):
     """The parts of the control store that the catalog keeps."""
 
 
@@ -187,6 +187,51 @@ class CatalogService:
         await self._require_unneeded(kept.name)
         await self._remove(kept.name, kept.deletion)
         return True
+
+    async def configure(
+        self, by: CollectionPass, settings: SearchSettings, description: str = "", *, read_version: int | None = None
+    ) -> Reconfigured:
+        """Search the collection with other settings from the next query on, in every process; the former ones are kept.
+
+        Raises InvalidInput, LimitExceeded, CollectionNotFound, Conflict when the version in force is not `read_version`.
+        """
+        by.require(Permission.WRITE_COLLECTIONS)
+        check_search(settings, at="search")
+        if len(description) > DESCRIPTION_MAX:
+            raise LimitExceeded(
+                f"description: {len(description)} characters, the maximum is {DESCRIPTION_MAX}", field="description"
+            )
+        name = (await self._directory.resolve_one(by.collection)).name
+        changed = await self._store.set_search(
+            name, settings, by=by.caller.name, description=description, now=self._clock.now(), read_version=read_version
+        )
+        self._directory.forget()
+        return changed
+
+    async def roll_settings_back(self, by: CollectionPass, number: int | None = None) -> Reconfigured:
+        """Search with the settings of an earlier version again, as a version of its own; None: the last that were others.
+
+        Raises NotFound, CollectionNotFound, Conflict when they are changed at the same moment.
+        """
+        by.require(Permission.WRITE_COLLECTIONS)
+        versions = await self._versions(by)
+        active = versions[0]
+        earlier = [v for v in versions if (v.settings != active.settings if number is None else v.number == number)]
+        if not earlier:
+            raise NotFound(
+                "version: there are no such search settings to go back to; `vectis collections history` lists them",
+                field="version",
+            )
+        to = earlier[0]
+        return await self.configure(by, to.settings, f"back to version {to.number}", read_version=active.number)
+
+    async def settings_history(self, by: CollectionPass) -> list[SettingsVersion]:
+        """Every version of the search settings, newest first, which is the one in force. Raises CollectionNotFound, Conflict."""
+        by.require(Permission.READ_COLLECTIONS)
+        return await self._versions(by)
+
+    async def _versions(self, by: CollectionPass) -> list[SettingsVersion]:
+        return await self._store.search_versions((await self._directory.resolve_one(by.collection)).name)
 
     async def optimize(self, by: CollectionPass) -> bool:
         """Build what is unindexed; True when something was built. Raises CollectionNotFound, Conflict."""

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import msgspec
 
-from vectis.domain.profiles import CollectionProfile
+from vectis.domain.profiles import CollectionProfile, SearchSettings
 
 
 class DocumentLengths(msgspec.Struct, frozen=True):
@@ -44,3 +44,25 @@ class Collection(msgspec.Struct, frozen=True):
     created_at: datetime
     bm25: Bm25Fit | None = None
     deletion: Deletion | None = None
+
+
+class SettingsVersion(msgspec.Struct, frozen=True):
+    """Search settings that a collection has or had: numbered from 1, which it was created with; who set them, when and why."""
+
+    number: int
+    at: datetime
+    author: str
+    description: str
+    settings: SearchSettings
+
+
+class Reconfigured(msgspec.Struct, frozen=True):
+    """A change of search settings; both are the same version when there was nothing to change."""
+
+    before: SettingsVersion
+    after: SettingsVersion
+
+
+def settings_at_creation(collection: Collection) -> SettingsVersion:
+    """Version 1 of a collection whose search settings were never changed."""
+    return SettingsVersion(1, collection.created_at, "", "as it was created", collection.profile.search)

@@ -311,3 +311,33 @@ async def test_one_process_removes_and_one_that_died_over_it_holds_nobody_up_for
         await house.catalog.undelete(deletes("a"))
     house.clock.advance(61)
     assert await house.catalog.remove(deletes("a"), deletion.job_id)
+
+
+async def test_search_settings_are_changed_and_taken_back(house: House) -> None:
+    await house.catalog.create(writes("a"), VECTORS, SMALL)
+    await house.catalog.set_alias(writes("live"), writes("a"))
+    wide = SearchSettings(limit=50)
+    changed = await house.catalog.configure(writes("live"), wide, "more", read_version=1)
+    assert (changed.after.number, changed.after.author, changed.after.description) == (2, "anyone", "more")
+    assert (await house.directory.resolve("a")).collection.profile.search == wide
+    back = await house.catalog.roll_settings_back(writes("a"))
+    assert back.after.settings == SearchSettings()
+    assert (await house.directory.resolve("a")).collection.profile.search == SearchSettings()
+    assert (await house.catalog.roll_settings_back(writes("a"), 2)).after.settings == wide
+    told = await house.catalog.settings_history(reads("live"))
+    assert [(v.number, v.description) for v in told] == [
+        (4, "back to version 2"), (3, "back to version 1"), (2, "more"), (1, "as it was created"),
+    ]  # fmt: skip
+
+
+async def test_search_settings_that_cannot_be_are_refused(house: House) -> None:
+    await house.catalog.create(writes("a"), VECTORS, SMALL)
+    with pytest.raises(InvalidInput, match=r"search\.limit"):
+        await house.catalog.configure(writes("a"), SearchSettings(limit=0))
+    with pytest.raises(LimitExceeded, match="description"):
+        await house.catalog.configure(writes("a"), SearchSettings(limit=5), "x" * 1001)
+    with pytest.raises(NotFound, match="go back to"):
+        await house.catalog.roll_settings_back(writes("a"))
+    with pytest.raises(PermissionDenied):
+        await house.catalog.configure(reads("a"), SearchSettings(limit=5))
+    assert len(await house.catalog.settings_history(reads("a"))) == 1

@@ -13,6 +13,7 @@ from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.adapters.sql.rollouts import SqlRollouts
+from vectis.adapters.sql.search_settings import SqlSearchSettings
 from vectis.adapters.sql.traffic import SqlTraffic
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import Connections, ControlStore
@@ -20,6 +21,7 @@ from vectis.domain.ports.control import Connections, ControlStore
 
 class SqlStore(
     SqlCollections,
+    SqlSearchSettings,
     SqlDivergences,
     SqlDocuments,
     SqlJobStats,

@@ -51,6 +51,18 @@ collections = sa.Table(
 
 One with a `deletion` is hidden. Until `removing_until` it is being removed, by one process."""
 
+search_settings = sa.Table(
+    "search_settings",
+    metadata,
+    sa.Column("collection", Key, sa.ForeignKey("collections.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("number", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("author", sa.Text, nullable=False),
+    sa.Column("description", sa.Text, nullable=False),
+    sa.Column("settings", sa.Text, nullable=False),
+)
+"""Every version since the first change, that of the creation included; the collection's profile holds the newest."""
+
 routes = sa.Table(
     "routes",
     metadata,

@@ -9,9 +9,10 @@ from typing import Protocol
 
 import msgspec
 
-from vectis.domain.collections import Bm25Fit, Collection, Deletion
+from vectis.domain.collections import Bm25Fit, Collection, Deletion, Reconfigured, SettingsVersion
 from vectis.domain.documents import Document
 from vectis.domain.jobs import ANY_JOB, Job, JobFilter, JobLine, JobStats
+from vectis.domain.profiles import SearchSettings
 from vectis.domain.routes import Route, RoutePlan, RouteTable
 
 
@@ -118,6 +119,30 @@ class CollectionStore(Protocol):
         ...
 
 
+class SearchSettingsStore(Protocol):
+    """The search settings of collections, with every version of them."""
+
+    async def set_search(
+        self,
+        collection: str,
+        settings: SearchSettings,
+        *,
+        by: str,
+        description: str,
+        now: datetime,
+        read_version: int | None = None,
+    ) -> Reconfigured:
+        """Make `settings` those of the collection and keep them as a version; equal ones change nothing.
+
+        Conflict when the newest version is not `read_version` (None: whichever it is). CollectionNotFound, also of a deleted one.
+        """
+        ...
+
+    async def search_versions(self, collection: str) -> list[SettingsVersion]:
+        """Newest first, which is the one in force. CollectionNotFound, also of a deleted one."""
+        ...
+
+
 class DocumentStore(Protocol):
     """Kept documents. Writers say which job will index them, recorded in the same transaction."""
 
@@ -203,7 +228,7 @@ class Connections(msgspec.Struct, frozen=True):
     status: str
 
 
-class ControlStore(CollectionStore, DivergenceStore, DocumentStore, JobLedger, Protocol):
+class ControlStore(CollectionStore, SearchSettingsStore, DivergenceStore, DocumentStore, JobLedger, Protocol):
     """All of it, as wiring hands it round; a feature asks for the part it needs."""
 
     async def ping(self) -> None:

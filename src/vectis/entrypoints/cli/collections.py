@@ -5,6 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from vectis.domain.schema import PayloadIndexKind
+from vectis.entrypoints.cli import configuring
 from vectis.entrypoints.cli.api import member, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import perform
@@ -14,6 +15,14 @@ from vectis.entrypoints.cli.output import moment, print_facts, print_json, print
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["collections"][1])
 Name = Annotated[str, typer.Argument(help="Collection.")]
+
+app.command("configure", epilog="Example: vectis collections configure docs --set fusion.dense=2 -m 'more by meaning'")(
+    configuring.configure
+)
+app.command("history", epilog="Example: vectis collections history docs")(configuring.history)
+app.command("rollback", epilog="Example: vectis collections rollback docs; vectis collections rollback docs 1")(
+    configuring.rollback
+)
 
 
 @app.command("list", epilog="Example: vectis collections list --json")

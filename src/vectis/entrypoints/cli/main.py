@@ -14,7 +14,7 @@ COMMANDS = {
     "worker": ("worker", "Run worker processes of their own, beside or without a server here."),
     "ingest": ("ingest", "Bring files, folders and checkouts of documentation into a collection."),
     "search": ("search", "Ask a question in words and show the ranked answers."),
-    "collections": ("collections", "List, show, create, delete and optimize collections; set aliases."),
+    "collections": ("collections", "List, show, create, configure, delete and optimize collections; set aliases."),
     "documents": ("documents", "List, show, put and delete documents of a collection."),
     "jobs": ("jobs", "List, show, wait for, retry, cancel and recover background jobs; count them."),
     "users": ("users", "List, show, create, change, disable and remove people and services."),

@@ -1,7 +1,9 @@
 """Options that several commands share."""
 
+import json
+import tomllib
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -32,3 +34,15 @@ def confirm(question: str, *, yes: bool) -> None:
         raise typer.BadParameter("nobody to ask: add --yes")
     if not yes:
         typer.confirm(question, abort=True, err=True)
+
+
+def read_table(file: Path, option: str) -> dict[str, Any]:
+    """What a TOML or JSON file holds. BadParameter, naming `option`, when it cannot be read or is no table."""
+    try:
+        text = file.read_text("utf-8")
+        held: Any = json.loads(text) if file.suffix == ".json" else tomllib.loads(text)
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, tomllib.TOMLDecodeError) as error:
+        raise typer.BadParameter(f"{option} {file}: {error}") from None
+    if not isinstance(held, dict):
+        raise typer.BadParameter(f"{option} {file}: not a JSON object")
+    return cast("dict[str, Any]", held)

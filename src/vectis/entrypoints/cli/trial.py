@@ -3,7 +3,6 @@
 import json
 import shutil
 import tempfile
-import tomllib
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from hashlib import blake2b
@@ -17,6 +16,7 @@ from vectis.domain.shapes import Shape
 from vectis.entrypoints.cli.api import Api, path_of
 from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.jobs import ENDED, until_ended
+from vectis.entrypoints.cli.options import read_table
 from vectis.entrypoints.cli.output import notes
 
 INDEXING = ("ingest", "refit")
@@ -43,15 +43,8 @@ def read_trial(file: Path | None) -> Trial:
     if file is None:
         return Trial()
     try:
-        text = file.read_text("utf-8")
-        return msgspec.convert(json.loads(text) if file.suffix == ".json" else tomllib.loads(text), Trial)
-    except (
-        OSError,
-        UnicodeDecodeError,
-        json.JSONDecodeError,
-        tomllib.TOMLDecodeError,
-        msgspec.ValidationError,
-    ) as error:
+        return msgspec.convert(read_table(file, "--config"), Trial)
+    except msgspec.ValidationError as error:
         raise typer.BadParameter(f"--config {file}: {error}") from None
 
 

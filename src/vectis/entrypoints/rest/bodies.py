@@ -53,6 +53,23 @@ class CreateCollection(Shape, frozen=True):
     search: SearchSettings | None = None
 
 
+class PutSearchSettings(Shape, frozen=True):
+    """Search settings in the place of those in force: what is left out gets its default.
+
+    `read_version` is the version that they were made from; another in force is a conflict. Null: whichever is in force.
+    """
+
+    search: SearchSettings
+    description: str = ""
+    read_version: int | None = None
+
+
+class RollbackSearchSettings(Shape, frozen=True):
+    """The version to go back to; without one it is the last with other settings than those in force."""
+
+    version: int | None = None
+
+
 class CreateIndex(Shape, frozen=True):
     """A payload index on `key`."""
 

@@ -5,6 +5,8 @@ from typing import Any
 
 import msgspec
 
+from vectis.domain.collections import SettingsVersion
+
 
 class SettingView(msgspec.Struct):
     """One setting, secrets masked, and where its value comes from."""
@@ -76,3 +78,10 @@ class ConfigurationValidity(msgspec.Struct):
     objections: list[ObjectionView]
     warnings: list[str]
     waiting: list[WaitingView]
+
+
+class SearchSettingsHistory(msgspec.Struct):
+    """Every version of a collection's search settings, newest first, which is the one in force."""
+
+    collection: str
+    versions: list[SettingsVersion]

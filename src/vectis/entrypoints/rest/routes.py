@@ -1,6 +1,7 @@
 """Every route of the REST surface, as data."""
 
 from vectis.domain.access import Permission
+from vectis.domain.collections import SettingsVersion
 from vectis.entrypoints.rest import answers, bodies, configuration_answers, identities, job_answers
 from vectis.entrypoints.rest.handlers import (
     access,
@@ -132,6 +133,14 @@ CONFIGURATION = (
     Operation("roll_back_configuration", "POST", f"{V1}/config/rollback", Permission.SYSTEM_CONFIG,
               "Go back to an earlier configuration", configuration.rollback, configuration_answers.ConfigurationChange,
               body=bodies.RollbackConfiguration, status=202),
+    Operation("configure_collection", "PUT", f"{COLLECTION}/search-settings", WRITE, "Search a collection with other settings",
+              configuration.put_search_settings, SettingsVersion, body=bodies.PutSearchSettings),
+    Operation("list_search_settings", "GET", f"{COLLECTION}/search-settings/history", READ,
+              "Every version of a collection's search settings", configuration.search_settings_history,
+              configuration_answers.SearchSettingsHistory),
+    Operation("roll_back_search_settings", "POST", f"{COLLECTION}/search-settings/rollback", WRITE,
+              "Search a collection with earlier settings again", configuration.roll_search_settings_back, SettingsVersion,
+              body=bodies.RollbackSearchSettings),
 )  # fmt: skip
 
 USERS = (

@@ -1,7 +1,8 @@
-"""The configuration: what is set and why, its versions, changing it and going back."""
+"""The configuration of the server and of collections: what is set and why, versions, changing it and going back."""
 
 import msgspec
 
+from vectis.domain.collections import Reconfigured, SettingsVersion
 from vectis.entrypoints.rest import configuration_answers as answers
 from vectis.entrypoints.rest.operation import Call
 from vectis.entrypoints.rest.reception import Amendment
@@ -44,6 +45,30 @@ async def apply(call: Call) -> answers.ConfigurationChange:
 async def rollback(call: Call) -> answers.ConfigurationChange:
     """Begin to go back to an earlier version."""
     return await _begin(call, ApplyRequest(number=call.body.version, description=call.body.description))
+
+
+async def put_search_settings(call: Call) -> SettingsVersion:
+    """Search a collection with other settings."""
+    by, body = call.may(call.path["collection"]), call.body
+    changed = await call.services.catalog.configure(by, body.search, body.description, read_version=body.read_version)
+    return _noted(call, changed)
+
+
+async def search_settings_history(call: Call) -> answers.SearchSettingsHistory:
+    """Every version of a collection's search settings."""
+    name = call.path["collection"]
+    return answers.SearchSettingsHistory(name, await call.services.catalog.settings_history(call.may(name)))
+
+
+async def roll_search_settings_back(call: Call) -> SettingsVersion:
+    """Search a collection with earlier settings again."""
+    by = call.may(call.path["collection"])
+    return _noted(call, await call.services.catalog.roll_settings_back(by, call.body.version))
+
+
+def _noted(call: Call, changed: Reconfigured) -> SettingsVersion:
+    call.change = Amendment(msgspec.to_builtins(changed.before), msgspec.to_builtins(changed.after))
+    return changed.after
 
 
 async def _begin(call: Call, request: ApplyRequest) -> answers.ConfigurationChange:
