@@ -135,6 +135,7 @@ class AccessWorld:
                 await self._seed(tenant, caller, suffix)
             await self.restore(caller)
         await self._seed_principals()
+        await self.restore_schedule()
         await self.settled()
 
     async def restore(self, caller: str) -> None:
@@ -150,6 +151,12 @@ class AccessWorld:
         await self.ask("DELETE", "/api/v1/users/made", caller="admin")
         log_in = await self.ask("POST", "/api/v1/tokens", {"name": "pat", "password": PASSWORD}, caller=None)
         self._ids[SESSION] = log_in.json()["session"]
+
+    async def restore_schedule(self) -> None:
+        """The schedule `tidy`, about a collection of no tenant."""
+        plan = {"cron": "0 4 * * *", "kind": "optimize", "payload": {"collection": "vecs"}}
+        kept = await self.ask("PUT", "/api/v1/schedules/tidy", plan, caller="operator")
+        assert kept.is_success, kept.text
 
     async def settled(self) -> None:
         """Return when no job is waiting or running."""

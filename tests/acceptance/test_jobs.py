@@ -122,6 +122,22 @@ def test_a_deleted_collection_comes_back_or_gives_its_name_up(server: RunningSer
     assert http.get("/api/v1/collections", params={"deleted": "true"}).json() == {"collections": []}
 
 
+def test_schedules_are_set_run_switched_off_and_removed(server: RunningServer) -> None:
+    http = server.http
+    assert http.post("/api/v1/collections", json={"name": "tidied", "vectors": {"dense": {"size": 2}}}).is_success
+    assert [s["name"] for s in vectis(server, "schedules", "list")["schedules"]] == ["expire-jobs"]
+    made = ("schedules", "set", "tidy", "--cron", "0 4 * * *", "--kind", "optimize", "--collection", "tidied")
+    assert vectis(server, *made)["next_at"].endswith("T04:00:00Z")
+    job = vectis(server, "schedules", "run", "tidy")
+    assert (job["kind"], ended(http, job["id"])["state"]) == ("optimize", "done")
+    off = vectis(server, "schedules", "set", "tidy", "--disable")
+    assert (off["enabled"], off["next_at"], off["payload"]) == (False, None, {"collection": "tidied"})
+    assert http.get("/api/v1/schedules/tidy").json() == off
+    assert vectis(server, "schedules", "remove", "tidy") == {"deleted": True}
+    assert http.post("/api/v1/schedules/tidy/run").json()["code"] == "schedule_not_found"
+    assert http.delete("/api/v1/schedules/expire-jobs").status_code == 409
+
+
 def test_workers_of_their_own_take_jobs_and_end_in_order(server: RunningServer) -> None:
     http, folder = server.http, server.folder
     words = (

@@ -48,6 +48,10 @@ EXAMPLES = {
     "get_job": Example(id=JOB),
     "apply_configuration": Example({"text": "[search]"}),
     "roll_back_configuration": Example({"version": 1}),
+    "get_schedule": Example(name="tidy"),
+    "put_schedule": Example({"cron": "0 4 * * *", "kind": "optimize", "payload": VECS}, name="tidy"),
+    "run_schedule": Example(name="tidy"),
+    "delete_schedule": Example(name="tidy"),
     "retry_jobs": Example({}),
     "recover_jobs": Example({}),
     "retry_job": Example(id=JOB),
@@ -75,6 +79,7 @@ TOKEN_ROUTES = {"log_in", "refresh_tokens", "log_out"}
 NOTHING = Example()
 
 OF_ONE_JOB = ("get_job", "retry_job", "cancel_job")
+OF_ONE_SCHEDULE = ("get_schedule", "run_schedule", "delete_schedule")
 TOO_LATE = ("retry_job", "cancel_job")
 """The job of the examples is done: whoever may do this to it is told that it is too late."""
 
@@ -106,7 +111,9 @@ def expected(operation: Operation, caller: str | None) -> int:
         return 403
     if caller == "elsewhere":
         named = example(operation).names() and operation.permission in ON_COLLECTIONS
-        return 403 if named else 404 if operation.name in OF_ONE_JOB else 200
+        if named or operation.name == "put_schedule":
+            return 403
+        return 404 if operation.name in (*OF_ONE_JOB, *OF_ONE_SCHEDULE) else 200
     if operation.name == "undelete_collection":
         return 404  # the collection of the example is not deleted
     return 409 if operation.name in TOO_LATE else 200
@@ -160,6 +167,8 @@ async def test_who_may(world: AccessWorld, name: str, caller: str | None) -> Non
         assert f"{CALLERS[caller].tenant}~" not in answer.text, "a name is shown to a tenant as the tenant writes it"
     if caller is not None and example(operation).names() & {"made", "spare", "spare-alias"}:
         await world.restore(f"{CALLERS[caller].tenant}-admin" if CALLERS[caller].tenant else "admin")
+    if name == "delete_schedule" and answer.is_success:
+        await world.restore_schedule()
     if operation.permission is Permission.MANAGE_USERS and answer.is_success and operation.method != "GET":
         await world.restore_principals()
 

@@ -18,6 +18,7 @@
     │   ├── DocumentNotFound
     │   ├── PointNotFound
     │   ├── JobNotFound
+    │   ├── ScheduleNotFound
     │   ├── PrincipalNotFound
     │   ├── RoleNotFound
     │   ├── KeyNotFound
@@ -164,6 +165,12 @@ class JobNotFound(NotFound):
     """No job has this id."""
 
     code = "job_not_found"
+
+
+class ScheduleNotFound(NotFound):
+    """No schedule has this name."""
+
+    code = "schedule_not_found"
 
 
 class PrincipalNotFound(NotFound):

@@ -31,7 +31,7 @@ class JobService:
         found: list[Job] = []
         while len(found) < limit:
             page = await self._ledger.jobs(limit=LIST_MAX, only=only, before=before)
-            found += [job for job in page if _sees(by, job)]
+            found += [job for job in page if sees_work_on(by, job.collection)]
             if len(page) < LIST_MAX:
                 break
             before = page[-1].id
@@ -61,7 +61,7 @@ class JobService:
         retried: list[str] = []
         for job in await self._ledger.jobs(limit=LIST_MAX, only=only):
             with suppress(Conflict):  # another job with its key does the work
-                if _sees(by, job) and await self._ledger.retry_job(job.id):
+                if sees_work_on(by, job.collection) and await self._ledger.retry_job(job.id):
                     retried.append(job.id)
         return retried
 
@@ -85,10 +85,11 @@ class JobService:
 
     async def _seen(self, by: Pass, job_id: str) -> Job:
         job = await self._ledger.job(job_id)
-        if job is None or not _sees(by, job):
+        if job is None or not sees_work_on(by, job.collection):
             raise JobNotFound(f"no job has the id {job_id[:80]!r}", id=job_id[:80])
         return job
 
 
-def _sees(by: Pass, job: Job) -> bool:
-    return by.sees_all() if job.collection is None else by.sees(job.collection)
+def sees_work_on(by: Pass, collection: str | None) -> bool:
+    """Whether a caller sees work on this collection, or work that is about none."""
+    return by.sees_all() if collection is None else by.sees(collection)

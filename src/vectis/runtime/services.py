@@ -14,6 +14,7 @@ from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.answers import AnswerCache
 from vectis.domain.ports.control import Connections
 from vectis.ingest.service import IngestService
+from vectis.jobs.schedules import Schedules
 from vectis.jobs.service import JobService
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointService
@@ -48,6 +49,7 @@ class Services(msgspec.Struct, frozen=True):
     search: SearchService
     readiness: ReadinessService
     jobs: JobService
+    schedules: Schedules
     configuration: RunningConfiguration
     access: AccessService
     logins: Logins

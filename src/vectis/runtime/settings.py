@@ -111,6 +111,7 @@ class JobSettings(Shape, frozen=True):
 
     `concurrency`: jobs at a time in one worker process. `queues`: those it takes jobs from, empty for all. `queue_limits`: jobs
     of a queue at a time over all workers. After `stop_timeout_s` of an orderly end what still runs is handed back.
+    Finished jobs are removed when they are older than `keep_days`.
     """
 
     name: str = "worker-1"
@@ -119,6 +120,7 @@ class JobSettings(Shape, frozen=True):
     queues: str = ""
     queue_limits: str = "maintenance=1"
     stop_timeout_s: float = 8.0
+    keep_days: float = 7.0
 
     def queue_names(self) -> tuple[str, ...]:
         """`queues` ("ingest, default") as names."""

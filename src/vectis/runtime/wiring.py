@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,7 @@ from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
+from vectis.jobs.expiry import EXPIRE_JOBS, expiry_handler
 from vectis.jobs.service import JobService
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.access_wiring import look_after_access, make_access
@@ -61,6 +63,7 @@ from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
+from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
@@ -144,6 +147,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 link=SupervisorLink(paths.supervisor_socket),
             ),
             connections=lambda by: _connections(parts, by),
+            schedules=make_schedules(parts.store, parts.clock),
             jobs=JobService(ledger=parts.store, clock=parts.clock),
             configuration=RunningConfiguration(configuration),
             admission=_admission(settings.limits, parts),
@@ -190,7 +194,9 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             REFIT: refit_handler(indexer),
             OPTIMIZE: optimize_handler(parts.catalog),
             REMOVE_COLLECTION: removal_handler(parts.catalog),
+            EXPIRE_JOBS: expiry_handler(parts.store, parts.clock, timedelta(days=settings.jobs.keep_days)),
         }
+        await fire_schedules(stack, parts.store, parts.clock)
         yield Worker(runner, handlers)
 
 

@@ -100,6 +100,13 @@ class SqlJobs(StorePart):
         async with self._database.write() as connection:
             return sorted((await connection.execute(statement)).scalars())
 
+    async def remove_finished_jobs(self, before: datetime, *, limit: int) -> int:
+        """See the port."""
+        old = sa.select(jobs.c.sequence).where(jobs.c.state.not_in(UNFINISHED), jobs.c.finished_at < before)
+        statement = sa.delete(jobs).where(jobs.c.sequence.in_(old.order_by(jobs.c.sequence).limit(limit)))
+        async with self._database.write() as connection:
+            return (await connection.execute(statement)).rowcount
+
     async def _record(self, connection: AsyncConnection, job: Job) -> str:
         statement = self._insert(jobs).values(
             id=job.id,

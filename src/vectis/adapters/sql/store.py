@@ -13,6 +13,7 @@ from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
 from vectis.adapters.sql.rollouts import SqlRollouts
+from vectis.adapters.sql.schedules import SqlSchedules
 from vectis.adapters.sql.search_settings import SqlSearchSettings
 from vectis.adapters.sql.traffic import SqlTraffic
 from vectis.domain.errors import VectisError
@@ -30,6 +31,7 @@ class SqlStore(
     SqlAudit,
     SqlAccess,
     SqlRollouts,
+    SqlSchedules,
     SqlTraffic,
     ControlStore,
 ):

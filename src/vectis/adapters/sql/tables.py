@@ -308,3 +308,12 @@ shadow_pairs = sa.Table(
     sa.Column("pair", sa.Text, nullable=False),
     sa.Index("shadow_pairs_by_age", "at"),
 )
+
+schedules = sa.Table(
+    "schedules",
+    metadata,
+    sa.Column("name", Key, primary_key=True),
+    sa.Column("next_at", UtcTime),
+    sa.Column("schedule", sa.Text, nullable=False),
+)
+"""`schedule` is the whole of it, and is replaced only as it was read; `next_at` is for finding those that are due."""

@@ -212,6 +212,10 @@ class JobLedger(Protocol):
         """Make running jobs pending that nobody holds any more, or that `worker`, known to be dead, held; gives their ids."""
         ...
 
+    async def remove_finished_jobs(self, before: datetime, *, limit: int) -> int:
+        """Forget jobs that ended before a time, with their logs, at most `limit`; how many."""
+        ...
+
     async def job_stats(self, now: datetime) -> JobStats:
         """The health of the queues at `now`."""
         ...

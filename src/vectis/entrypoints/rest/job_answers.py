@@ -1,10 +1,12 @@
 """What callers get of background jobs: one struct per answer. Field names are part of the contract."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
 from vectis.domain.jobs import JobLine, JobProgress, JobState, KindTimes
+from vectis.domain.schedules import Missed
 
 
 class JobView(msgspec.Struct):
@@ -71,3 +73,23 @@ class JobList(msgspec.Struct):
     """Jobs, newest first."""
 
     jobs: list[JobView]
+
+
+class ScheduleView(msgspec.Struct):
+    """A schedule: which job it records, at which times (UTC) of a cron expression; when next, and what it did last."""
+
+    name: str
+    cron: str
+    kind: str
+    payload: dict[str, Any]
+    enabled: bool
+    missed: Missed
+    next_at: datetime | None
+    last_at: datetime | None
+    last_job: str | None
+
+
+class ScheduleList(msgspec.Struct):
+    """Schedules, by name."""
+
+    schedules: list[ScheduleView]

@@ -2,6 +2,7 @@
 
 from vectis.domain.access import Permission
 from vectis.domain.collections import SettingsVersion
+from vectis.domain.schedules import SchedulePlan
 from vectis.entrypoints.rest import answers, bodies, configuration_answers, identities, job_answers
 from vectis.entrypoints.rest.handlers import (
     access,
@@ -11,6 +12,7 @@ from vectis.entrypoints.rest.handlers import (
     documents,
     jobs,
     points,
+    schedules,
     search,
     server,
 )
@@ -19,10 +21,12 @@ from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
 V1 = "/api/v1"
 USER = f"{V1}/users/{{user}}"
 COLLECTION = f"{V1}/collections/{{collection}}"
+SCHEDULE = f"{V1}/schedules/{{name}}"
 
 READ = Permission.READ_COLLECTIONS
 WRITE = Permission.WRITE_COLLECTIONS
 RESTART = Permission.RESTART_SERVICES
+METRICS = Permission.VIEW_METRICS
 PEOPLE = Permission.MANAGE_USERS
 
 SEARCH = (
@@ -89,7 +93,7 @@ DOCUMENTS = (
 JOBS = (
     Operation("list_jobs", "GET", f"{V1}/jobs", READ, "List jobs, newest first", jobs.list_page, job_answers.JobList,
               query=bodies.JobsQuery),
-    Operation("job_stats", "GET", f"{V1}/jobs/stats", Permission.VIEW_METRICS, "The health of the queues", jobs.stats,
+    Operation("job_stats", "GET", f"{V1}/jobs/stats", METRICS, "The health of the queues", jobs.stats,
               job_answers.JobHealth),
     Operation("retry_jobs", "POST", f"{V1}/jobs/retry", RESTART, "Run dead jobs again", jobs.retry_dead,
               job_answers.JobsChanged, body=bodies.RetryJobs),
@@ -99,6 +103,17 @@ JOBS = (
     Operation("retry_job", "POST", f"{V1}/jobs/{{id}}/retry", RESTART, "Run a dead or cancelled job again", jobs.retry,
               job_answers.JobView),
     Operation("cancel_job", "POST", f"{V1}/jobs/{{id}}/cancel", RESTART, "End a job", jobs.cancel, job_answers.JobView),
+)  # fmt: skip
+
+SCHEDULES = (
+    Operation("list_schedules", "GET", f"{V1}/schedules", METRICS, "List schedules", schedules.list_all,
+              job_answers.ScheduleList),
+    Operation("get_schedule", "GET", SCHEDULE, METRICS, "Read a schedule", schedules.get, job_answers.ScheduleView),
+    Operation("put_schedule", "PUT", SCHEDULE, RESTART, "Record a job at set times", schedules.put,
+              job_answers.ScheduleView, body=SchedulePlan),
+    Operation("delete_schedule", "DELETE", SCHEDULE, RESTART, "Remove a schedule", schedules.remove, answers.Deleted),
+    Operation("run_schedule", "POST", f"{SCHEDULE}/run", RESTART, "Record a schedule's job now", schedules.run,
+              job_answers.JobView),
 )  # fmt: skip
 
 SERVER = (
@@ -112,11 +127,11 @@ SERVER = (
               audit.list_entries, answers.AuditPage, query=bodies.AuditQuery),
     Operation("verify_audit", "POST", f"{V1}/audit/verify", Permission.MANAGE_USERS, "Check that the audit is whole",
               audit.verify, answers.AuditVerified),
-    Operation("environment_status", "GET", f"{V1}/environment/status", Permission.VIEW_METRICS,
+    Operation("environment_status", "GET", f"{V1}/environment/status", METRICS,
               "Look at every part and at what the server runs in", server.environment, answers.EnvironmentStatus),
-    Operation("database_stats", "GET", "/admin/db-stats", Permission.VIEW_METRICS,
+    Operation("database_stats", "GET", "/admin/db-stats", METRICS,
               "Connections to the control store", server.database, answers.DatabaseStats),
-    Operation("metrics", "GET", "/metrics", Permission.VIEW_METRICS, "Prometheus metrics", server.metrics, bytes),
+    Operation("metrics", "GET", "/metrics", METRICS, "Prometheus metrics", server.metrics, bytes),
 )  # fmt: skip
 
 CONFIGURATION = (
@@ -124,7 +139,7 @@ CONFIGURATION = (
               configuration.show, configuration_answers.ConfigurationView),
     Operation("list_configuration_versions", "GET", f"{V1}/config/history", Permission.SYSTEM_CONFIG,
               "Every version of the configuration", configuration.history, configuration_answers.ConfigurationHistory),
-    Operation("validate_configuration", "GET", f"{V1}/config/validate", Permission.VIEW_METRICS,
+    Operation("validate_configuration", "GET", f"{V1}/config/validate", METRICS,
               "Whether a start with the file as it is would work", configuration.validate,
               configuration_answers.ConfigurationValidity),
     Operation("apply_configuration", "POST", f"{V1}/config/apply", Permission.SYSTEM_CONFIG,
@@ -181,4 +196,4 @@ USERS = (
               answers.Deleted, body=identities.RefreshToken),
 )  # fmt: skip
 
-OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + SERVER + CONFIGURATION + USERS
+OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + SCHEDULES + SERVER + CONFIGURATION + USERS

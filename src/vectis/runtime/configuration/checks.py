@@ -78,6 +78,7 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "limits.vector_api_burst": (limits.vector_api_burst, 1, 1_000_000),
         "jobs.attempts_max": (jobs.attempts_max, 1, 1000),
         "jobs.stop_timeout_s": (jobs.stop_timeout_s, 0, 3600),
+        "jobs.keep_days": (jobs.keep_days, 0, 36_500),
         "access.token_minutes": (settings.access.token_minutes, 1, 1440),
         "access.session_days": (settings.access.session_days, 1, 3650),
     }
