@@ -20,6 +20,7 @@ from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.redis.answers import RedisAnswers
+from vectis.adapters.redis.limiter import RedisLimiter
 from vectis.adapters.redis.link import LinkBounds, RedisLink
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain import errors
@@ -153,6 +154,7 @@ def metrics_page() -> str:
             ("embedding_cache", "The cache of vectors", embeddings.counts()),
             ("answer_cache", "The cache of answers", answers.counts()),
             ("answer_tier", "The tier of answers that processes share", tier.counts()),
+            ("limits", "Counting requests together", RedisLimiter(link, cast(Any, None)).counts()),
             ("redis", "The link to the Redis server", link.counts()),
         )
         for name in counts

@@ -51,7 +51,10 @@ async def run(server: RunningServer, valkey: Valkey, *, fault_s: float) -> Chaos
     seen, over = Chaos(), asyncio.Event()
 
     async def ask(number: int) -> None:
-        async with httpx.AsyncClient(base_url=server.url, timeout=60) as http:
+        each_anew = httpx.Limits(
+            max_keepalive_connections=0
+        )  # so that each process is asked, not the one that was first
+        async with httpx.AsyncClient(base_url=server.url, timeout=60, limits=each_anew) as http:
             while not over.is_set():
                 number = (number + 1) % QUESTIONS
                 body = {"collection": "load", "query_vector": [1.0, number / QUESTIONS], "limit": 3}

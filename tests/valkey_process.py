@@ -78,9 +78,10 @@ def running_valkey() -> Iterator[Valkey]:
 @asynccontextmanager
 async def babbling(socket: Path) -> AsyncIterator[None]:
     """A server on a Unix socket that says PONG to a PING and garbage to everything else."""
-    garbage = cycle(GARBAGE)
+    garbage, writers = cycle(GARBAGE), list[asyncio.StreamWriter]()
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.append(writer)
         try:
             while asked := await reader.read(65_536):
                 writer.write(b"+PONG\r\n" if b"PING" in asked else next(garbage))
@@ -94,3 +95,5 @@ async def babbling(socket: Path) -> AsyncIterator[None]:
         yield
     finally:
         server.close()
+        for writer in writers:
+            writer.close()

@@ -19,7 +19,14 @@ def valkey() -> Iterator[Valkey]:
 def pair(start_server: StartServer, valkey: Valkey) -> RunningServer:
     """A server with two API processes that share a Valkey."""
     return start_server(
-        None, "--workers", "2", VECTIS_EMBEDDER__KIND="none", REDIS_URL=valkey.url, VECTIS_CACHE__WRITE_AFTER_S="0.1"
+        None,
+        "--workers",
+        "2",
+        VECTIS_EMBEDDER__KIND="none",
+        REDIS_URL=valkey.url,
+        VECTIS_CACHE__WRITE_AFTER_S="0.1",
+        VECTIS_LIMITS__VECTOR_API_REQUESTS="100000",
+        VECTIS_LIMITS__VECTOR_API_BURST="100000",
     )
 
 
@@ -28,6 +35,7 @@ def test_no_query_fails_and_hits_come_back(pair: RunningServer, valkey: Valkey) 
     assert seen.failed == []
     assert [phase.name for phase in seen.phases] == ["killed", "stopped", "babbling"]
     assert counted(pair, "vectis_redis_lost_total") >= 3
+    assert counted(pair, "vectis_limits_nearby_total") > 0
     assert (
         counted(pair, "vectis_answer_tier_sealed_bytes_total")
         < counted(pair, "vectis_answer_tier_plain_bytes_total") / 2

@@ -17,6 +17,8 @@ def test_no_query_fails(start_server: StartServer, capsys: pytest.CaptureFixture
             VECTIS_EMBEDDER__KIND="none",
             REDIS_URL=valkey.url,
             VECTIS_CACHE__WRITE_AFTER_S="0.1",
+            VECTIS_LIMITS__VECTOR_API_REQUESTS="100000",
+            VECTIS_LIMITS__VECTOR_API_BURST="100000",
         )
         seen = asyncio.run(run(server, valkey, fault_s=8.0))
     assert seen.failed == []

@@ -7,14 +7,17 @@ from vectis import __version__
 from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.answers import CachedAnswers
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
+from vectis.adapters.memory.limiter import MemoryLimiter
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.redis.answers import RedisAnswers
+from vectis.adapters.redis.limiter import RedisLimiter
 from vectis.adapters.redis.link import LinkBounds, RedisLink
 from vectis.domain.ports.answers import AnswerCache, AnswerTier
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache, EmbeddingStore
+from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.ports.versions import Versions
 from vectis.runtime.settings import Settings
 
@@ -73,6 +76,15 @@ class Caches:
         self._stack.push_async_callback(answers.close)
         self._metrics.export_counts("vectis_answer_cache", "The cache of answers", answers.counts)
         return answers
+
+    async def limiter(self) -> RateLimiter:
+        """Counts requests: together with the other processes and servers where they share a Redis server, else alone."""
+        link, nearby = await self._shared(), MemoryLimiter(self._clock)
+        if link is None:
+            return nearby
+        limiter = RedisLimiter(link, nearby)
+        self._metrics.export_counts("vectis_limits", "Counting requests together", limiter.counts)
+        return limiter
 
     async def _tier(self) -> AnswerTier | None:
         """Where the processes of this server share answers. What they are made by is in the names of their keys."""

@@ -23,7 +23,6 @@ from vectis.adapters.durable.seat import Seat
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.edge.versions import SharedVersions
-from vectis.adapters.memory.limiter import MemoryLimiter
 from vectis.adapters.minilm.embedder import MiniLmEmbedder
 from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
 from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, install_weights
@@ -49,6 +48,7 @@ from vectis.domain.ports.control import Connections
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
+from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
@@ -150,7 +150,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             schedules=make_schedules(parts.store, parts.clock),
             jobs=JobService(ledger=parts.store, clock=parts.clock),
             configuration=RunningConfiguration(configuration),
-            admission=_admission(settings.limits, parts),
+            admission=_admission(settings.limits, parts, await caches.limiter()),
             audit=await _open_audit(stack, settings.audit, paths, parts),
             access=access.service,
             logins=access.logins,
@@ -247,7 +247,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     )
 
 
-def _admission(limits: LimitSettings, parts: _Parts) -> Admission:
+def _admission(limits: LimitSettings, parts: _Parts, limiter: RateLimiter) -> Admission:
     admission = Admission(
         AdmissionRules(
             trusted_proxies=Networks(limits.trusted_proxies, setting="limits.trusted_proxies"),
@@ -259,7 +259,7 @@ def _admission(limits: LimitSettings, parts: _Parts) -> Admission:
                 "vector_api", limits.vector_api_requests, limits.vector_api_window_s, burst=limits.vector_api_burst
             ),
         ),
-        MemoryLimiter(parts.clock),
+        limiter,
     )
     parts.metrics.export_counts("vectis_requests", "Requests turned away", lambda: {"shed_total": admission.shed})
     return admission
