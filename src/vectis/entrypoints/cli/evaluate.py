@@ -14,8 +14,7 @@ from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import AsJson, Url
 from vectis.entrypoints.cli.output import notes, print_json, print_table
 from vectis.entrypoints.cli.progress import progress_bar
-from vectis.entrypoints.cli.synchronize import ensure_collection, synchronize
-from vectis.entrypoints.cli.trial import Trial, place_for, read_trial, settled
+from vectis.entrypoints.cli.trial import Trial, index_dataset, place_for, read_trial
 from vectis.evaluation.dataset import Dataset, read_dataset
 from vectis.evaluation.measures import MEASURES, Comparison, compare, means, per_query
 
@@ -87,19 +86,13 @@ async def _judge(
 ) -> Judged:
     began = monotonic()
     collection = trial.collection(dataset.name)
-    documents = [msgspec.structs.replace(document, source=dataset.name) for document in dataset.documents]
     async with place_for(collection, url, folder, keep=keep) as api:
-        await ensure_collection(api, collection, trial.chunking)
-        done = await synchronize(
-            api, collection, [dataset.name], documents, frozenset(),
-            lambda total: progress_bar("ingesting", total, shown=shown),
-        )  # fmt: skip
-        chunks = await settled(api, collection)
+        chunks, refused = await index_dataset(api, dataset, collection, trial.chunking, shown=shown)
         rankings: dict[str, Ranking] = {}
         for mode in modes:
             with progress_bar(mode, len(dataset.queries), shown=shown) as advance:
                 rankings[mode] = await ask_all(api, collection, dataset.queries, mode, trial.settings, advance)
-    return Judged(rankings, len(documents), chunks, len(done.tally.refused), round(monotonic() - began, 1))
+    return Judged(rankings, len(dataset.documents), chunks, refused, round(monotonic() - began, 1))
 
 
 def _modes(text: str) -> list[str]:

@@ -6,12 +6,17 @@ from time import perf_counter
 from typing import Any
 
 import msgspec
+import numpy as np
 
-from vectis.entrypoints.cli.api import Api
+from vectis.domain.errors import EmbedderUnavailable
+from vectis.entrypoints.cli.api import Api, member
 from vectis.entrypoints.cli.upload import Advance
 from vectis.evaluation.dataset import JudgedQuery
+from vectis.evaluation.fitting import PREFETCHES, Explained
 
 DEPTH = 100
+EXPLAINED_DEPTH = 200
+"""Far beyond what weights that differ fourfold bring among the first ten."""
 
 
 class Ranking(msgspec.Struct):
@@ -46,3 +51,26 @@ async def ask_all(
         degraded.update(answer["degraded"])
         advance(len(run))
     return Ranking(run, round(median(client_ms), 2), round(median(server_ms), 2), sorted(degraded))
+
+
+async def ask_explained(
+    api: Api, collection: str, queries: Sequence[JudgedQuery], settings: Mapping[str, Any], advance: Advance
+) -> dict[str, Explained]:
+    """By query, 200 documents and what each prefetch adds to them. EmbedderUnavailable when one is answered without vectors."""
+    wanted = {
+        "collection": collection, "limit": EXPLAINED_DEPTH, "with_payload": False, "explain": True, "settings": dict(settings),
+    }  # fmt: skip
+    explained: dict[str, Explained] = {}
+    for query in queries:
+        answer = await api.search({**wanted, "query": query.text})
+        if answer["degraded"]:
+            raise EmbedderUnavailable(f"query {query.id!r} was answered without {', '.join(answer['degraded'])}")
+        results: list[Any] = answer["results"]
+        parts = [
+            [member(each["explanation"], "contributions").get(name, 0.0) for name in PREFETCHES] for each in results
+        ]
+        explained[query.id] = Explained(
+            [str(each["id"]) for each in results], np.array(parts, dtype=np.float64).reshape(-1, len(PREFETCHES))
+        )
+        advance(len(explained))
+    return explained

@@ -23,6 +23,7 @@ COMMANDS = {
     "roles": ("roles", "List, set and delete roles."),
     "sessions": ("sessions", "List and end sessions of people."),
     "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
+    "tune": ("tune", "Fit a collection's fusion weights to queries with known answers."),
     "bench": ("bench", "Measure vector search over HTTP."),
     "config": ("configuration", "Show, check, compare, apply and roll back configurations; templates."),
     "audit": ("audit", "Show who did what and what was refused; check that the record is whole."),

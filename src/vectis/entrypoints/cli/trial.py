@@ -18,6 +18,9 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.jobs import ENDED, until_ended
 from vectis.entrypoints.cli.options import read_table
 from vectis.entrypoints.cli.output import notes
+from vectis.entrypoints.cli.progress import progress_bar
+from vectis.entrypoints.cli.synchronize import ensure_collection, synchronize
+from vectis.evaluation.dataset import Dataset
 
 INDEXING = ("ingest", "refit")
 JOBS_LOOKED_AT_MAX = 1000
@@ -73,7 +76,20 @@ async def place_for(collection: str, url: str | None, folder: Path | None, *, ke
             shutil.rmtree(temporary, ignore_errors=True)
 
 
-async def settled(api: Api, collection: str) -> int:
+async def index_dataset(
+    api: Api, dataset: Dataset, collection: str, chunking: dict[str, Any], *, shown: bool
+) -> tuple[int, int]:
+    """Make a collection hold the corpus of a dataset, ready to be asked; gives its points and how many documents it refused."""
+    documents = [msgspec.structs.replace(document, source=dataset.name) for document in dataset.documents]
+    await ensure_collection(api, collection, chunking)
+    done = await synchronize(
+        api, collection, [dataset.name], documents, frozenset(),
+        lambda total: progress_bar("ingesting", total, shown=shown),
+    )  # fmt: skip
+    return await _settled(api, collection), len(done.tally.refused)
+
+
+async def _settled(api: Api, collection: str) -> int:
     """Wait until nothing is being indexed, build the index, and give the number of points."""
     for job in (await api.get("/jobs", limit=JOBS_LOOKED_AT_MAX))["jobs"]:
         if job["kind"] in INDEXING and job["state"] not in ENDED:
