@@ -131,7 +131,7 @@ def test_health_says_what_it_asked(http: httpx.Client) -> None:
         health = http.get(path).json()
         assert health["status"] == "healthy", health
         assert health["database"] == "connected"
-        assert set(health["checks"]) == {"store", "engine", "embedder", "upkeep"}
+        assert set(health["checks"]) == {"store", "engine", "embedder", "jobs", "upkeep"}
 
 
 def test_metrics_join_all_processes(http: httpx.Client, own: str) -> None:

@@ -256,13 +256,13 @@ async def test_who_lost_its_lease_is_cancelled_and_writes_nothing(store: SqlStor
 
 async def test_a_lease_lasts_as_long_as_its_handler(store: SqlStore, unique: str) -> None:
     clock = SystemClock()
-    lease_s = 0.3
+    lease_s = 2.0
     one, two = (runner_of(store, f"{unique}-{n}", lease_s=lease_s) for n in range(2))
     ran: list[int] = []
 
     async def work(given: Job, _: JobContext) -> None:
         ran.append(given.attempt)
-        await asyncio.sleep(4 * lease_s)
+        await asyncio.sleep(1.5 * lease_s)
 
     async with running(one, unique, work), running(two, unique, work):
         await store.record_job(of_kind(unique))

@@ -2,6 +2,7 @@
 
 from time import perf_counter, time
 
+import msgspec
 from starlette.types import Receive, Scope, Send
 
 from vectis.domain.access import Caller
@@ -61,7 +62,8 @@ class KeepingEndpoint(Endpoint):
         _, body, content_type = self.encode(reply, accept)
         mode = getattr(call.body, "mode", "vector")
         took_s = perf_counter() - started
-        return KeptAnswer(body, content_type, time(), took_s, mode, len(reply.results)), not reply.degraded
+        as_it_stays = not reply.degraded and reply.unindexed_filter is msgspec.UNSET  # an index comes without a write
+        return KeptAnswer(body, content_type, time(), took_s, mode, len(reply.results)), as_it_stays
 
 
 def _wants_anew(scope: Scope) -> bool:
