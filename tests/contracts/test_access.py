@@ -52,6 +52,8 @@ EXAMPLES = {
     "put_schedule": Example({"cron": "0 4 * * *", "kind": "optimize", "payload": VECS}, name="tidy"),
     "run_schedule": Example(name="tidy"),
     "delete_schedule": Example(name="tidy"),
+    "warm_caches": Example({}),
+    "clear_caches": Example({}),
     "retry_jobs": Example({}),
     "recover_jobs": Example({}),
     "retry_job": Example(id=JOB),

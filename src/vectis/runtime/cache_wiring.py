@@ -8,6 +8,7 @@ from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.answers import CachedAnswers
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.memory.limiter import MemoryLimiter
+from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.redis.answers import RedisAnswers
 from vectis.adapters.redis.limiter import RedisLimiter
@@ -24,6 +25,19 @@ from vectis.runtime.settings import Settings
 QUERY_LOOKUP_S = 0.05
 DOCUMENTS_LOOKUP_S = 10.0
 """How long the store is asked for vectors that are known, before they are computed."""
+
+METRICS = {
+    "answers": "vectis_answer_cache",
+    "tier": "vectis_answer_tier",
+    "embeddings": "vectis_embedding_cache",
+    "redis": "vectis_redis",
+}
+"""Each cache and what its metrics begin with."""
+
+
+async def cache_figures(exchange: MetricsExchange) -> dict[str, dict[str, float]]:
+    """What all processes of this server count about each cache."""
+    return {name: await exchange.sums(f"{prefix}_") for name, prefix in METRICS.items()}
 
 
 class Caches:
@@ -54,7 +68,7 @@ class Caches:
         )
         await embeddings.open()
         self._stack.push_async_callback(embeddings.close)
-        self._metrics.export_counts("vectis_embedding_cache", "The cache of vectors", embeddings.counts)
+        self._metrics.export_counts(METRICS["embeddings"], "The cache of vectors", embeddings.counts)
         return embeddings
 
     async def answers(self, directory: Directory, versions: Versions) -> AnswerCache | None:
@@ -74,7 +88,7 @@ class Caches:
         )
         await answers.open()
         self._stack.push_async_callback(answers.close)
-        self._metrics.export_counts("vectis_answer_cache", "The cache of answers", answers.counts)
+        self._metrics.export_counts(METRICS["answers"], "The cache of answers", answers.counts)
         return answers
 
     async def limiter(self) -> RateLimiter:
@@ -101,7 +115,7 @@ class Caches:
         )
         await tier.open()
         self._stack.push_async_callback(tier.close)
-        self._metrics.export_counts("vectis_answer_tier", "The tier of answers that processes share", tier.counts)
+        self._metrics.export_counts(METRICS["tier"], "The tier of answers that processes share", tier.counts)
         return tier
 
     async def _shared(self) -> RedisLink | None:
@@ -117,5 +131,5 @@ class Caches:
             self._link = RedisLink(cache.redis_url.reveal(), bounds)
             await self._link.open()
             self._stack.push_async_callback(self._link.close)
-            self._metrics.export_counts("vectis_redis", "The link to the Redis server", self._link.counts)
+            self._metrics.export_counts(METRICS["redis"], "The link to the Redis server", self._link.counts)
         return self._link

@@ -16,6 +16,7 @@ from vectis.domain.ports.control import Connections
 from vectis.ingest.service import IngestService
 from vectis.jobs.schedules import Schedules
 from vectis.jobs.service import JobService
+from vectis.operations.caches import CacheDesk
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointService
 from vectis.runtime.configuration.running import RunningConfiguration
@@ -57,6 +58,7 @@ class Services(msgspec.Struct, frozen=True):
     admission: Admission
     audit: AuditTrail
     answers: AnswerCache | None
+    caches: CacheDesk
     observe: ObserveRequest
     metrics: RenderMetrics
     connections: ReadConnections

@@ -55,9 +55,10 @@ from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
 from vectis.jobs.expiry import EXPIRE_JOBS, expiry_handler
 from vectis.jobs.service import JobService
+from vectis.operations.caches import CacheDesk
 from vectis.points.service import PointLimits, PointService
 from vectis.runtime.access_wiring import look_after_access, make_access
-from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches
+from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches, cache_figures
 from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
@@ -111,6 +112,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=QUERY_LOOKUP_S)
         access = make_access(settings.access, paths, parts.store, parts.clock, parts.metrics)
         await look_after_access(stack, settings.server, access.authenticator)
+        answers = await caches.answers(parts.directory, parts.versions)
         divergences = Divergences(parts.store, parts.clock)
         yield Services(
             catalog=parts.catalog,
@@ -155,7 +157,8 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             access=access.service,
             logins=access.logins,
             authenticate=access.authenticator.authenticate,
-            answers=await caches.answers(parts.directory, parts.versions),
+            answers=answers,
+            caches=CacheDesk(answers, embeddings, lambda: cache_figures(parts.exchange)),
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
             filter_uses=lambda collection: _filter_uses(parts, collection),

@@ -15,3 +15,7 @@ class NoEmbeddings:
 
     def remember(self, profile: EmbeddingProfile, vectors: Mapping[str, Dense], took_s: float) -> None:
         """Forgotten at once."""
+
+    async def clear(self) -> int:
+        """There is nothing."""
+        return 0

@@ -134,7 +134,7 @@ class CachedEmbeddings:
             self._wake.set()
 
     async def clear(self) -> int:
-        """Forget everything, here and in the store; gives how many vectors the store held. Raises StoreUnavailable."""
+        """See the port."""
         self._recent.clear()
         self._waiting.clear()
         self._used.clear()

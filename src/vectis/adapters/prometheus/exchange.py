@@ -58,6 +58,20 @@ class MetricsExchange:
                     found[key] = found.get(key, 0.0) + sample.value
         return found
 
+    async def sums(self, prefix: str) -> dict[str, float]:
+        """Counts without labels whose names begin with `prefix`, by the rest of their names, added up over all processes.
+
+        Ratios, which cannot be added, are left out.
+        """
+        texts = await asyncio.gather(*(_ask(socket) for socket in sorted(self._folder.glob("*.sock"))))
+        found: dict[str, float] = {}
+        for family in _Joined({str(i): text for i, text in enumerate(texts) if text is not None}).collect():
+            for sample in family.samples:
+                if sample.name.startswith(prefix) and not sample.name.endswith("_ratio"):
+                    name = sample.name.removeprefix(prefix)
+                    found[name] = found.get(name, 0.0) + sample.value
+        return found
+
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(generate_latest(self._registry))
         await writer.drain()

@@ -69,3 +69,7 @@ class EmbeddingCache(Protocol):
     def remember(self, profile: EmbeddingProfile, vectors: Mapping[str, Dense], took_s: float) -> None:
         """Keep vectors that took `took_s` seconds together to compute; returns at once."""
         ...
+
+    async def clear(self) -> int:
+        """Forget everything, here and in the store; gives how many vectors the store held. Raises StoreUnavailable."""
+        ...

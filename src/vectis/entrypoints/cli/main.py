@@ -25,6 +25,7 @@ COMMANDS = {
     "eval": ("evaluate", "Judge retrieval on a folder of queries with known answers."),
     "tune": ("tune", "Fit a collection's fusion weights to queries with known answers."),
     "bench": ("bench", "Measure vector search over HTTP."),
+    "cache": ("caches", "Show what the caches hold and save; warm them up; clear them."),
     "config": ("configuration", "Show, check, compare, apply and roll back configurations; templates."),
     "audit": ("audit", "Show who did what and what was refused; check that the record is whole."),
     "doctor": ("doctor", "Check this installation and say what to do next."),

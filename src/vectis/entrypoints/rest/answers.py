@@ -282,6 +282,31 @@ class DatabaseStats(msgspec.Struct):
     connection_pool: ConnectionPool
 
 
+class CacheFigures(msgspec.Struct):
+    """What each cache holds and did, added up over all processes; names as on the metrics page. Empty: there is no such cache.
+
+    `tier`: the answers that processes share; `redis`: the link to the server they share them through.
+    """
+
+    answers: dict[str, float]
+    tier: dict[str, float]
+    embeddings: dict[str, float]
+    redis: dict[str, float]
+
+
+class CacheWarmed(msgspec.Struct):
+    """How many answers were computed."""
+
+    warmed: int
+
+
+class CacheCleared(msgspec.Struct):
+    """Whether answers were kept at all, and how many vectors the control store held."""
+
+    answers: bool
+    embeddings: int
+
+
 class Health(msgspec.Struct):
     """`healthy` when every needed part answers, `degraded` when search still works without one, else `unhealthy`."""
 

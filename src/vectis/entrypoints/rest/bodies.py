@@ -261,6 +261,18 @@ class RollbackConfiguration(Shape, frozen=True):
     health_timeout_s: HealthTimeout = 30.0
 
 
+class WarmCache(Shape, frozen=True):
+    """How many of the most frequent recent questions to answer."""
+
+    count: Annotated[int, msgspec.Meta(ge=1, le=1000)] = 20
+
+
+class ClearCache(Shape, frozen=True):
+    """`embeddings`: vectors of texts too, which cost time to compute again."""
+
+    embeddings: bool = False
+
+
 class RawVectorQuery(Shape, frozen=True):
     """The parts of a vector search beside a raw float32 body."""
 

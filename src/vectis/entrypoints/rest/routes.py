@@ -7,6 +7,7 @@ from vectis.entrypoints.rest import answers, bodies, configuration_answers, iden
 from vectis.entrypoints.rest.handlers import (
     access,
     audit,
+    caches,
     collections,
     configuration,
     documents,
@@ -131,6 +132,13 @@ SERVER = (
               "Look at every part and at what the server runs in", server.environment, answers.EnvironmentStatus),
     Operation("database_stats", "GET", "/admin/db-stats", METRICS,
               "Connections to the control store", server.database, answers.DatabaseStats),
+    Operation("show_caches", "GET", f"{V1}/cache", METRICS, "What the caches hold and save", caches.show,
+              answers.CacheFigures),
+    Operation("warm_caches", "POST", f"{V1}/cache/warm", Permission.SYSTEM_CONFIG,
+              "Compute the answers to the most frequent recent questions", caches.warm, answers.CacheWarmed,
+              body=bodies.WarmCache),
+    Operation("clear_caches", "POST", f"{V1}/cache/clear", Permission.SYSTEM_CONFIG, "Forget kept answers", caches.clear,
+              answers.CacheCleared, body=bodies.ClearCache),
     Operation("metrics", "GET", "/metrics", METRICS, "Prometheus metrics", server.metrics, bytes),
 )  # fmt: skip
 
