@@ -195,3 +195,6 @@ def test_without_a_server_it_takes_effect_with_the_next_start(start_server: Star
     assert "search.limit_max" in config("validate", str(tmp_path / "bad.yaml")).stderr
     assert "file" in next(line for line in config("show").stdout.splitlines() if line.startswith("embedder.threads"))
     assert config("diff", "active", "personal-use").stdout == "no difference\n"
+    assert config("diff", "2", "active").stdout == "no difference\n"
+    assert "cache.embeddings_size" in config("diff", "1", "2").stdout, "version 1 is the empty one that was found"
+    assert "vectis config history" in config("diff", "9", "active").stderr

@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 import typer
 
-from vectis.domain.errors import InvalidSetting
+from vectis.domain.errors import InvalidSetting, NotFound
 from vectis.entrypoints.cli import applying
 from vectis.entrypoints.cli.exits import FAILED, reporting
 from vectis.entrypoints.cli.main import COMMANDS
@@ -16,7 +16,17 @@ from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir
 from vectis.entrypoints.cli.output import print_json, print_table
 from vectis.runtime.configuration.listing import Difference, differences, listing
 from vectis.runtime.configuration.loading import Configuration, active_file, overrides_for, read, read_only
-from vectis.runtime.configuration.sources import OLD_NAMES, TEMPLATES, from_file, from_template, template_named
+from vectis.runtime.configuration.sources import (
+    OLD_NAMES,
+    TEMPLATES,
+    Found,
+    from_file,
+    from_template,
+    from_text,
+    template_named,
+)
+from vectis.runtime.configuration.versions import versioned_file
+from vectis.runtime.paths import FolderLayout
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["config"][1])
 templates = typer.Typer(add_completion=False, no_args_is_help=True, help="Configurations that ship with Vectis.")
@@ -66,10 +76,10 @@ def validate(
     _report(found, as_json=as_json)
 
 
-@app.command(epilog="Example: vectis config diff active production; vectis config diff old.toml staging.yaml")
+@app.command(epilog="Example: vectis config diff active production; vectis config diff 3 active")
 def diff(
-    before: Annotated[str, typer.Argument(help="A file, a template, or `active`.")],
-    after: Annotated[str, typer.Argument(help="A file, a template, or `active`.")] = ACTIVE,
+    before: Annotated[str, typer.Argument(help="A file, a template, a version number, or `active`.")],
+    after: Annotated[str, typer.Argument(help="A file, a template, a version number, or `active`.")] = ACTIVE,
     as_json: AsJson = False,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
@@ -109,12 +119,23 @@ def _alone(name: str, data_dir: Path) -> Configuration:
     """What a file or template sets by itself."""
     if name in (*TEMPLATES, *OLD_NAMES):
         return read_only(from_template(name))
+    if name.isdecimal():
+        return read_only(_of_version(int(name), data_dir))
     file = Path(name) if name != ACTIVE else active_file(data_dir)
     if file is None:
         return read_only(iter(()))
     if not file.is_file():
-        raise InvalidSetting(f"{name}: neither a file nor a template ({', '.join(TEMPLATES)})", key=name[:200])
+        raise InvalidSetting(f"{name}: no version, no file and no template ({', '.join(TEMPLATES)})", key=name[:200])
     return read_only(from_file(file))
+
+
+def _of_version(number: int, data_dir: Path) -> Found:
+    """What an applied or taken back version sets. Raises NotFound."""
+    versions = versioned_file("", FolderLayout(data_dir)).versions()
+    for version in versions:
+        if version.number == number:
+            return from_text(version.text, version.suffix, f"version {number}")
+    raise NotFound(f"there is no version {number} of the configuration; `vectis config history` lists them")
 
 
 def _show_differences(found: list[Difference], before: str, after: str, *, as_json: bool) -> None:
