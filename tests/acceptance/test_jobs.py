@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from itertools import pairwise
 from typing import Any
 
 import httpx
@@ -120,6 +121,40 @@ def test_a_deleted_collection_comes_back_or_gives_its_name_up(server: RunningSer
     gone = ended(http, deleted["job_id"])
     assert (gone["state"], gone["progress"]["counts"]) == ("done", {"removed": 1})
     assert http.get("/api/v1/collections", params={"deleted": "true"}).json() == {"collections": []}
+
+
+def test_a_job_is_followed_by_events_until_it_ends(server: RunningServer) -> None:
+    http, worker = server.http, server.processes()["worker"]
+    assert http.post("/api/v1/collections", json={"name": "followed", "vectors": {"dense": {"size": 2}}}).is_success
+    worker.suspend()
+    try:
+        job = optimize(http, "followed")
+        with http.stream("GET", f"{JOBS}/{job}/events") as stream:
+            assert (stream.status_code, stream.headers["content-type"]) == (200, "text/event-stream")
+            lines = (line.removeprefix("data: ") for line in stream.iter_lines() if line.startswith("data: "))
+            seen = [json.loads(next(lines))]
+            worker.resume()
+            seen += map(json.loads, lines)
+    finally:
+        worker.resume()
+    assert (seen[0]["state"], seen[-1]["state"]) == ("pending", "done")
+    assert {each["id"] for each in seen} == {job}
+    assert all(one != other for one, other in pairwise(seen))
+    assert vectis(server, "jobs", "show", job, "--follow")["state"] == "done"
+    assert http.get(f"{JOBS}/absent/events").json()["code"] == "job_not_found"
+
+
+def test_an_open_stream_does_not_hold_the_end_of_a_server_up(start_server: StartServer) -> None:
+    server = start_server(VECTIS_EMBEDDER__KIND="none")
+    assert server.http.post("/api/v1/collections", json={"name": "c", "vectors": {"dense": {"size": 2}}}).is_success
+    job = server.http.delete("/api/v1/collections/c").json()["job_id"]
+    with httpx.stream("GET", f"{server.url}{JOBS}/{job}/events", timeout=60) as stream:
+        lines = stream.iter_lines()
+        assert next(lines) == "event: JobView"
+        server.process.terminate()
+        assert [line for line in lines if line.startswith("event")] == []
+    assert server.stop() == 0
+    assert "timeout graceful shutdown exceeded" not in server.log()
 
 
 def test_schedules_are_set_run_switched_off_and_removed(server: RunningServer) -> None:

@@ -46,6 +46,7 @@ EXAMPLES = {
     "get_document": Example(**DOCS, id="d1"),
     "delete_document": Example(**DOCS, id="d3"),
     "get_job": Example(id=JOB),
+    "follow_job": Example(id=JOB),
     "apply_configuration": Example({"text": "[search]"}),
     "roll_back_configuration": Example({"version": 1}),
     "get_schedule": Example(name="tidy"),
@@ -80,7 +81,7 @@ TOKEN_ROUTES = {"log_in", "refresh_tokens", "log_out"}
 
 NOTHING = Example()
 
-OF_ONE_JOB = ("get_job", "retry_job", "cancel_job")
+OF_ONE_JOB = ("get_job", "follow_job", "retry_job", "cancel_job")
 OF_ONE_SCHEDULE = ("get_schedule", "run_schedule", "delete_schedule")
 TOO_LATE = ("retry_job", "cancel_job")
 """The job of the examples is done: whoever may do this to it is told that it is too late."""

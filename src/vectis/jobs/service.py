@@ -3,15 +3,19 @@
 Running them is the worker's.
 """
 
+import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import suppress
 
 from vectis.domain.access import Pass, Permission
 from vectis.domain.errors import Conflict, JobNotFound, LimitExceeded
-from vectis.domain.jobs import ANY_JOB, Job, JobFilter, JobLine, JobStats
+from vectis.domain.jobs import ANY_JOB, UNFINISHED, Job, JobFilter, JobLine, JobStats
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import JobLedger
 
 LIST_MAX = 1000
+_LOOK_S = 0.25
+_QUIET_S = 15.0
 
 
 class JobService:
@@ -46,6 +50,23 @@ class JobService:
         """What was logged for a job, oldest first. Raises JobNotFound."""
         by.require(Permission.READ_COLLECTIONS)
         return await self._ledger.job_log((await self._seen(by, job_id)).id)
+
+    async def follow(self, by: Pass, job_id: str, *, for_s: float) -> AsyncGenerator[Job | None]:
+        """The job as it is and at each change, until it has ended or `for_s` are over; None after 15 s without a change.
+
+        Raises JobNotFound.
+        """
+        by.require(Permission.READ_COLLECTIONS)
+        began = told = self._clock.monotonic()
+        seen: Job | None = None
+        while True:
+            job, now = await self._seen(by, job_id), self._clock.monotonic()
+            if job != seen or now - told >= _QUIET_S:
+                yield job if job != seen else None
+                seen, told = job, now
+            if job.state not in UNFINISHED or now - began >= for_s:
+                return
+            await asyncio.sleep(_LOOK_S)  # the job changes in another process, and SQLite cannot call
 
     async def retry(self, by: Pass, job_id: str) -> Job:
         """Let a dead or cancelled job run again, its failures forgotten. Raises JobNotFound; Conflict when it is neither."""

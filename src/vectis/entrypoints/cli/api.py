@@ -1,7 +1,7 @@
 """A server as commands see it: JSON out, JSON in, its problems raised as the domain's errors. Finding it is connection's."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -11,6 +11,7 @@ from vectis.domain.errors import DeadlineExceeded, Unavailable, VectisError
 
 API = "/api/v1"
 TIMEOUT_S = 60.0
+_CARRIES = "data: "
 
 Params = Mapping[str, str | int | None]
 
@@ -47,6 +48,19 @@ class Api:
     async def delete(self, path: str, **params: str | int | None) -> Any:
         """The answer to a DELETE."""
         return await self._ask("DELETE", path, params=params)
+
+    async def events(self, path: str) -> AsyncGenerator[Any]:
+        """The data of server-sent events as they come, until the server ends the stream."""
+        try:
+            async with self._client.stream("GET", API + path, timeout=TIMEOUT_S) as answer:
+                if not answer.is_success:
+                    await answer.aread()
+                    raise problem(answer, self.where)
+                async for line in answer.aiter_lines():
+                    if line.startswith(_CARRIES):
+                        yield json.loads(line.removeprefix(_CARRIES))
+        except httpx.TransportError as error:
+            raise Unavailable(f"{self.where} broke the stream off ({type(error).__name__}): ask again") from error
 
     async def health(self) -> Any:
         """What the server says of its parts, also when it is unhealthy."""

@@ -13,7 +13,7 @@ from vectis.entrypoints.cli.connection import connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
-from vectis.entrypoints.cli.output import console, moment, print_facts, print_json, print_table
+from vectis.entrypoints.cli.output import console, moment, notes, print_facts, print_json, print_table
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["jobs"][1])
 JobId = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
@@ -47,11 +47,21 @@ def list_jobs(
 
 
 @app.command(epilog="Example: vectis jobs show 0192f0c1-...")
-def show(job: JobId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
+def show(
+    job: JobId,
+    follow: Annotated[
+        bool, typer.Option("--follow", help="Tell each change on standard error until it has ended.")
+    ] = False,
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
     """Show one job: its state, progress, and why it failed if it did."""
 
     async def ask() -> Any:
         async with connect(url, data_dir) as api:
+            if follow:
+                await _follow(api, job)
             return await api.get("/jobs" + path_of(job))
 
     _show_one(perform(ask(), as_json=as_json), as_json=as_json)
@@ -173,6 +183,14 @@ async def until_ended(api: Api, job: str, *, timeout_s: float) -> Any:
             raise DeadlineExceeded(f"job {job} is still {seen['state']} after {timeout_s:g} s; it goes on")
         await asyncio.sleep(POLL_S)  # HTTP has no word for "when it ends"
     return seen
+
+
+async def _follow(api: Api, job: str) -> None:
+    state = ""
+    while state not in ENDED:  # a stream has its time
+        async for seen in api.events("/jobs" + path_of(job) + "/events"):
+            state = seen["state"]
+            notes.print(f"{state} {_progress(seen['progress'])}", markup=False)
 
 
 def _show(jobs: list[Any]) -> None:

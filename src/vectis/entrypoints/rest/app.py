@@ -13,12 +13,13 @@ from vectis.domain.errors import DiskFull, VectisError
 from vectis.entrypoints.rest.credentials import challenge
 from vectis.entrypoints.rest.keeping import KeepingEndpoint
 from vectis.entrypoints.rest.openapi import document
-from vectis.entrypoints.rest.operation import JSON, Endpoint, respond
+from vectis.entrypoints.rest.operation import JSON, Endpoint, Operation, respond
 from vectis.entrypoints.rest.origin import Headers
 from vectis.entrypoints.rest.problems import internal_problem, problem
 from vectis.entrypoints.rest.reception import Reception
 from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.entrypoints.rest.routing import RouteIndex
+from vectis.entrypoints.rest.streaming import EventStreams, StreamingEndpoint
 from vectis.runtime.services import Services
 from vectis.runtime.telemetry import request_id_var
 
@@ -33,9 +34,9 @@ class RestApp:
     def __init__(self, services: Services) -> None:
         self._observe = services.observe
         self._reception = Reception(services)
+        self.streams = EventStreams()
         operations = [
-            (o.name, o.method, o.path, (KeepingEndpoint if o.kept else Endpoint)(o, services, self._reception))
-            for o in OPERATIONS
+            (o.name, o.method, o.path, _endpoint(o, services, self._reception, self.streams)) for o in OPERATIONS
         ]
         self._routes = RouteIndex([*operations, ("openapi", "GET", "/openapi.json", _openapi)])
 
@@ -77,6 +78,12 @@ class RestApp:
         request_id = scope["vectis.request_id"]
         log.exception("request_crashed", method=scope["method"], path=scope["path"])
         await sent.problem(500, internal_problem(request_id), request_id, {})
+
+
+def _endpoint(operation: Operation, services: Services, reception: Reception, streams: EventStreams) -> Endpoint:
+    if operation.streamed:
+        return StreamingEndpoint(operation, services, reception, streams)
+    return (KeepingEndpoint if operation.kept else Endpoint)(operation, services, reception)
 
 
 class _Sent:

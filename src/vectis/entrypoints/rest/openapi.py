@@ -9,7 +9,7 @@ import msgspec
 
 from vectis import __version__
 from vectis.entrypoints.rest.answers import Problem
-from vectis.entrypoints.rest.operation import JSON, MSGPACK, RAW, TEXT, Operation
+from vectis.entrypoints.rest.operation import EVENTS, JSON, MSGPACK, RAW, TEXT, Operation
 from vectis.entrypoints.rest.routes import OPERATIONS
 
 _REFUSALS = {
@@ -114,6 +114,9 @@ def _responses(operation: Operation) -> dict[str, Any]:
 def _answer(operation: Operation) -> dict[str, Any]:
     if operation.answer is bytes:
         return {TEXT.partition(";")[0]: {"schema": {"type": "string"}}}
+    if operation.streamed:
+        said = f"events `{operation.answer.__name__}`, the data of each a value of that schema as JSON"
+        return {EVENTS: {"schema": {"type": "string", "description": said}}}
     return {media: {"schema": _reference(operation.answer)} for media in (JSON, MSGPACK)}
 
 

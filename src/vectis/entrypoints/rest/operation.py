@@ -17,6 +17,7 @@ from vectis.runtime.services import Services
 
 JSON = "application/json"
 MSGPACK = "application/msgpack"
+EVENTS = "text/event-stream"
 RAW = "application/octet-stream"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -88,6 +89,8 @@ class Operation(msgspec.Struct, frozen=True):
     raw: "RawBody | None" = None
     kept: bool = False
     """Whether answers may come from the answer cache."""
+    streamed: bool = False
+    """Whether the handler gives server-sent events, each with an `answer` as its data."""
     limited: bool = True
     """Whether it counts against limits: what says how the server is must answer when nothing else can."""
 

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from vectis.entrypoints.rest.app import RestApp
+from vectis.entrypoints.rest.streaming import EventStreams
 from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
@@ -20,11 +21,19 @@ SHUTDOWN_S = 8
 
 
 class _AnnouncingServer(uvicorn.Server):
-    """Says when it accepts connections."""
+    """Says when it accepts connections, and lets no stream hold its end up."""
+
+    def __init__(self, config: uvicorn.Config, streams: EventStreams) -> None:
+        super().__init__(config)
+        self._streams = streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets=sockets)
         print(READY, flush=True)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._streams.end()
+        await super().shutdown(sockets=sockets)
 
 
 async def _main(name: str, listener: socket.socket) -> None:
@@ -32,8 +41,9 @@ async def _main(name: str, listener: socket.socket) -> None:
     configure_logging(configuration.settings.log, process=name)
     watch_parent()
     async with open_services(configuration, process=name) as services:
+        app = RestApp(services)
         config = uvicorn.Config(
-            _with_cors(RestApp(services), configuration.settings.limits.cors_origins),
+            _with_cors(app, configuration.settings.limits.cors_origins),
             http="httptools",
             lifespan="off",
             ws="none",
@@ -45,7 +55,7 @@ async def _main(name: str, listener: socket.socket) -> None:
             timeout_graceful_shutdown=SHUTDOWN_S,
         )
         gc.freeze()  # what is loaded by now stays: looking through it again would hold every answer up
-        await _AnnouncingServer(config).serve(sockets=[listener])
+        await _AnnouncingServer(config, app.streams).serve(sockets=[listener])
 
 
 def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:

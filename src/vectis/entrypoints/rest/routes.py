@@ -101,6 +101,8 @@ JOBS = (
     Operation("recover_jobs", "POST", f"{V1}/jobs/recover", RESTART, "Free what dead workers held", jobs.recover,
               job_answers.JobsChanged, body=bodies.RecoverJobs),
     Operation("get_job", "GET", f"{V1}/jobs/{{id}}", READ, "Read a job with its log", jobs.get, job_answers.JobDetail),
+    Operation("follow_job", "GET", f"{V1}/jobs/{{id}}/events", READ, "Follow a job by server-sent events", jobs.follow,
+              job_answers.JobView, streamed=True),
     Operation("retry_job", "POST", f"{V1}/jobs/{{id}}/retry", RESTART, "Run a dead or cancelled job again", jobs.retry,
               job_answers.JobView),
     Operation("cancel_job", "POST", f"{V1}/jobs/{{id}}/cancel", RESTART, "End a job", jobs.cancel, job_answers.JobView),

@@ -1,12 +1,17 @@
 """Background jobs: looking, retrying, cancelling, recovering, counting."""
 
+from collections.abc import AsyncGenerator
 from datetime import datetime
 
+import msgspec
 from msgspec.structs import asdict, replace
 
 from vectis.domain.jobs import Job, JobFilter, JobState, WorkerReport
 from vectis.entrypoints.rest import job_answers
 from vectis.entrypoints.rest.operation import Call
+
+FOLLOWED_S = 600.0
+"""A stream ends after so long; who wants more comes again, and is asked again who it is."""
 
 
 async def list_page(call: Call) -> job_answers.JobList:
@@ -23,6 +28,21 @@ async def get(call: Call) -> job_answers.JobDetail:
     view = job_view(call, await call.services.jobs.get(by, call.path["id"]))
     lines = [replace(line, text=call.caller.own_words(line.text)) for line in await call.services.jobs.log(by, view.id)]
     return job_answers.JobDetail(**asdict(view), log=lines)
+
+
+async def follow(call: Call) -> AsyncGenerator[bytes]:
+    """The job now and at each change, as server-sent events; comments keep the connection while nothing changes."""
+    by, job_id = call.may_all(), call.path["id"]
+    await call.services.jobs.get(by, job_id)
+    return _events(call, call.services.jobs.follow(by, job_id, for_s=FOLLOWED_S))
+
+
+async def _events(call: Call, jobs: AsyncGenerator[Job | None]) -> AsyncGenerator[bytes]:
+    async for job in jobs:
+        if job is None:
+            yield b": nothing new\n\n"
+        else:
+            yield b"event: JobView\ndata: " + msgspec.json.encode(job_view(call, job)) + b"\n\n"
 
 
 async def retry(call: Call) -> job_answers.JobView:
