@@ -5,6 +5,7 @@ Each answers on a Unix socket in one folder; whoever is asked reads them all.
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -19,20 +20,24 @@ DEADLINE_S = 2.0
 class MetricsExchange:
     """One process's place in the exchange. `name` becomes the label `process`."""
 
-    def __init__(self, folder: Path, name: str, registry: CollectorRegistry) -> None:
+    def __init__(self, folder: Path, name: str, registry: CollectorRegistry, look_s: float = 5.0) -> None:
+        self._look_s = look_s
         self._folder = folder
         self._socket = folder / f"{name}.sock"
         self._registry = registry
         self._server: asyncio.Server | None = None
+        self._watch: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
         """Begin to answer; a socket left by a killed process of the same name is replaced."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        self._socket.unlink(missing_ok=True)
-        self._server = await asyncio.start_unix_server(self._answer, path=str(self._socket))
+        self._folder.parent.mkdir(parents=True, exist_ok=True)
+        await self._listen()
+        self._watch = asyncio.create_task(self._keep_open())
 
     async def close(self) -> None:
         """Stop answering."""
+        if self._watch is not None:
+            self._watch.cancel()
         if self._server is not None:
             self._server.close()
             self._socket.unlink(missing_ok=True)
@@ -71,6 +76,20 @@ class MetricsExchange:
                     name = sample.name.removeprefix(prefix)
                     found[name] = found.get(name, 0.0) + sample.value
         return found
+
+    async def _listen(self) -> None:
+        self._folder.mkdir(exist_ok=True)
+        self._socket.unlink(missing_ok=True)
+        self._server = await asyncio.start_unix_server(self._answer, path=str(self._socket))
+
+    async def _keep_open(self) -> None:
+        """A server that starts on the folder empties it, also of the sockets of workers that run beside it."""
+        while True:
+            await asyncio.sleep(self._look_s)  # nobody tells who empties a folder whom that concerns
+            if self._server is not None and not self._socket.exists():
+                self._server.close()
+                with suppress(OSError):
+                    await self._listen()
 
     async def _answer(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(generate_latest(self._registry))
