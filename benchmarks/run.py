@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m benchmarks.run [--only search,workers,ingest,growth,access] [--seconds 5]`.
+"""`make bench`, or `python -m benchmarks.run [--only search,workers,ingest,growth,access,caches] [--seconds 5]`.
 
 Prints a table of ratios for each part and writes it to benchmarks/results/PART.json with the machine and the versions.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import access, ingest, search
+from benchmarks import access, caches, ingest, search
 from benchmarks.machine import environment
 
 RESULTS = Path(__file__).parent / "results"
@@ -53,12 +53,17 @@ def _access(seconds: float) -> dict[str, Any]:
     return access.measure(10_000, rounds=5, seconds=seconds)
 
 
+def _caches(seconds: float) -> dict[str, Any]:
+    return caches.measure(10_000, 1000, rounds=3, seconds=seconds)
+
+
 PARTS: dict[str, Callable[[float], dict[str, Any]]] = {
     "search": _search,
     "workers": _workers,
     "ingest": _ingest,
     "growth": _growth,
     "access": _access,
+    "caches": _caches,
 }
 
 if __name__ == "__main__":
