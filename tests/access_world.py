@@ -49,8 +49,8 @@ CALLERS = {
 
 NAME = "@"
 """Stands before the name of a collection, alias, principal or role in an example."""
-JOB, KEY, SESSION = "$job", "$key", "$session"
-"""Stand for the id of a job that its caller may see, of a key, of an open session."""
+JOB, ROLLOUT, KEY, SESSION = "$job", "$rollout", "$key", "$session"
+"""Stand for the id of a job and of a rollout that its caller may see, of a key, of an open session."""
 
 PASSWORD = "correct horse battery"
 
@@ -113,6 +113,7 @@ class AccessWorld:
         self.tenants = tenants
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://vectis")
         self._jobs: dict[str, str] = {}
+        self._rollouts: dict[str, str] = {}
         self._ids: dict[str, str] = {}
 
     async def ask(self, method: str, path: str, body: Any = None, *, caller: str | None) -> httpx.Response:
@@ -122,8 +123,8 @@ class AccessWorld:
 
     async def call(self, operation: Operation, example: Example, *, caller: str | None) -> httpx.Response:
         """An operation with its example filled in."""
-        job = self._jobs.get(CALLERS[caller].tenant if caller else "", "none")
-        ids = {**self._ids, JOB: job}
+        tenant = CALLERS[caller].tenant if caller else ""
+        ids = {**self._ids, JOB: self._jobs.get(tenant, "none"), ROLLOUT: self._rollouts.get(tenant, "none")}
         path = re.sub(r"{(\w+)(:path)?}", lambda found: _plain(example.path[found[1]], ids), operation.path)
         return await self.ask(operation.method, path, _plain(example.body, ids), caller=caller)
 
@@ -212,6 +213,10 @@ class AccessWorld:
         document = {"id": "d1", "text": f"Apples are red, says secret-{tenant}."}
         kept = await done("POST", f"/collections/docs{suffix}/documents", {"documents": [document]})
         self._jobs[tenant] = kept["job_id"]
+        await done("PUT", f"/aliases/rolling{suffix}", {"collection": f"vecs{suffix}"})
+        rollout = {"alias": f"rolling{suffix}", "change": "data_refresh", "candidate": f"docs{suffix}"}
+        self._rollouts[tenant] = (await done("POST", "/rollouts", rollout))["id"]
+        await done("POST", f"/rollouts/{self._rollouts[tenant]}/pause", {})
 
 
 def _vectors(name: str) -> dict[str, Any]:

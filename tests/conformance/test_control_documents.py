@@ -202,3 +202,52 @@ async def test_writers_in_several_processes_do_not_lose_or_block_each_other(
     assert len({stored.document.text for stored in found}) == 1
     assert len({stored.revision for stored in found}) == 1
     assert all([await store.job(f"{docs}-{writer}-{turn}") for writer in range(4) for turn in range(5)])
+
+
+async def copied(store: SqlStore, source: str, target: str, limit: int = 2) -> list[str]:
+    ids: list[str] = []
+    while more := await store.copy_documents(source, target, limit=limit, after=ids[-1] if ids else None, now=LATER):
+        ids += more
+    return ids
+
+
+async def test_what_another_collection_lacks_is_copied_to_it(store: SqlStore, docs: str) -> None:
+    target = f"{docs}-target"
+    await store.add_collection(collection(target))
+    await store.put_documents(docs, [document(f"d{number}") for number in range(5)], job(f"{docs}-1"), NOW)
+    await store.put_documents(target, [document("d1", text="its own")], job(f"{docs}-2"), NOW)
+    await store.mark_deleted(docs, ["d3"], job(f"{docs}-3"), NOW)
+    assert await copied(store, docs, target) == ["d0", "d2", "d4"]
+    assert (await get(store, target, "d1")).document.text == "its own"
+    fresh, before = await get(store, target, "d2"), await get(store, docs, "d2")
+    assert (fresh.document, fresh.content_hash) == (before.document, before.content_hash)
+    assert (fresh.indexed_revision, fresh.chunks, fresh.updated_at) == (0, 0, LATER)
+    assert await copied(store, docs, target) == []
+    assert (await store.count_documents(docs), await store.count_documents(target)) == (4, 4)
+    with pytest.raises(CollectionNotFound):
+        await store.copy_documents(docs, "absent", limit=1, after=None, now=NOW)
+
+
+async def test_a_document_deleted_while_all_are_copied_does_not_come_back(store: SqlStore, docs: str) -> None:
+    target = f"{docs}-target"
+    await store.add_collection(collection(target))
+    await store.put_documents(docs, [document(f"d{number}") for number in range(20)], job(f"{docs}-1"), NOW)
+
+    async def delete(id: str) -> None:
+        for each in (docs, target):
+            await store.mark_deleted(each, [id], job(f"{each}-{id}"), NOW)
+
+    await asyncio.gather(copied(store, docs, target), *(delete(f"d{number}") for number in range(0, 20, 2)))
+    await copied(store, docs, target)
+    assert await store.count_documents(docs) == await store.count_documents(target) == 10
+
+
+async def test_what_cannot_be_found_as_sent_is_listed(store: SqlStore, docs: str) -> None:
+    put = await store.put_documents(docs, [document(f"d{number}") for number in range(4)], job(f"{docs}-1"), NOW)
+    done, incomplete, unreadable = indexed(put[0]), indexed(put[1]), indexed(put[2])
+    incomplete = msgspec.structs.replace(incomplete, pipeline="")
+    unreadable = msgspec.structs.replace(unreadable, pipeline="", error="no text")
+    await store.finish_documents(docs, [done, incomplete, unreadable])
+    assert await store.unindexed_documents(docs, limit=9, after=None) == ["d1", "d3"]
+    assert await store.unindexed_documents(docs, limit=1, after=None) == ["d1"]
+    assert await store.unindexed_documents(docs, limit=9, after="d1") == ["d3"]

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from control_suite import NOW
 from msgspec.structs import replace
-from rollout_world import spec_of
+from rollout_world import judgement, spec_of
 
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.errors import Conflict
-from vectis.domain.judgements import Metric
+from vectis.domain.judgements import Metric, Verdict
 from vectis.domain.rollouts import Hook, Phase, Rollout, Step, Strategy
 from vectis.rollouts.transitions import aborted, changed, in_grace, paused
 
@@ -123,3 +123,29 @@ async def test_rollouts_are_listed_newest_first_and_unfinished_ones_oldest_first
     assert [one.id for one in await store.rollouts(limit=9, alias=begun[0].spec.alias)] == [begun[0].id]
     unfinished = [one.id for one in await store.unfinished_rollouts() if one.id.startswith(unique)]
     assert unfinished == [begun[0].id, begun[2].id]
+
+
+async def test_the_latest_judgement_of_each_generation_is_kept(store: SqlStore, unique: str) -> None:
+    begun = rollout(unique)
+    await store.keep_judgement(begun.id, 1, judgement(Verdict.FAILED))
+    await store.add_rollout(begun, by="ada")
+    assert await store.judgements(begun.id) == {}
+    for generation, verdict in ((2, Verdict.ERROR), (1, Verdict.INCONCLUSIVE), (1, Verdict.SUCCESSFUL)):
+        await store.keep_judgement(begun.id, generation, judgement(verdict))
+    kept = await store.judgements(begun.id)
+    assert kept == {1: judgement(Verdict.SUCCESSFUL), 2: judgement(Verdict.ERROR)}
+
+
+async def test_one_worker_leads_at_a_time(store: SqlStore, store_url: str) -> None:
+    other = await open_store(store_url)
+    now, until = NOW + timedelta(days=1), NOW + timedelta(days=1, seconds=15)
+    asked = [each.lead_rollouts(f"w{number}", now=now, until=until) for number, each in enumerate((store, other) * 3)]
+    won = await asyncio.gather(*asked)
+    await other.close()
+    assert won.count(True) == 1
+    leader, follower = f"w{won.index(True)}", f"w{won.index(False)}"
+    assert await store.lead_rollouts(leader, now=now, until=until)
+    assert not await store.lead_rollouts(follower, now=until - timedelta(seconds=1), until=until)
+    assert await store.lead_rollouts(follower, now=until, until=until + timedelta(seconds=15))
+    assert not await store.lead_rollouts(leader, now=until, until=until)
+    assert await store.lead_rollouts(follower, now=until, until=NOW)

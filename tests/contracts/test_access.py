@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from access_world import CALLERS, JOB, KEY, NAME, SESSION, AccessWorld, Example, lasting, open_world
+from access_world import CALLERS, JOB, KEY, NAME, ROLLOUT, SESSION, AccessWorld, Example, lasting, open_world
 
 from vectis.domain.access import ON_COLLECTIONS, Permission
 from vectis.entrypoints.rest.operation import PUBLIC, Operation
@@ -47,6 +47,10 @@ EXAMPLES = {
     "delete_document": Example(**DOCS, id="d3"),
     "get_job": Example(id=JOB),
     "follow_job": Example(id=JOB),
+    "start_rollout": Example({"alias": "@rolling", "change": "data_refresh", "candidate": "@docs"}),
+    "get_rollout": Example(id=ROLLOUT),
+    "explain_rollout": Example(id=ROLLOUT),
+    "change_rollout": Example({}, id=ROLLOUT, verb="pause"),
     "apply_configuration": Example({"text": "[search]"}),
     "roll_back_configuration": Example({"version": 1}),
     "get_schedule": Example(name="tidy"),
@@ -81,10 +85,10 @@ TOKEN_ROUTES = {"log_in", "refresh_tokens", "log_out"}
 
 NOTHING = Example()
 
-OF_ONE_JOB = ("get_job", "follow_job", "retry_job", "cancel_job")
 OF_ONE_SCHEDULE = ("get_schedule", "run_schedule", "delete_schedule")
-TOO_LATE = ("retry_job", "cancel_job")
-"""The job of the examples is done: whoever may do this to it is told that it is too late."""
+OF_ONE_ID = ("get_job", "follow_job", "retry_job", "cancel_job", "get_rollout", "explain_rollout", "change_rollout")
+TOO_LATE = ("retry_job", "cancel_job", "start_rollout", "change_rollout")
+"""The job of the examples is done, the rollout is paused: whoever may do this is told that it is too late."""
 
 
 def example(operation: Operation) -> Example:
@@ -116,7 +120,7 @@ def expected(operation: Operation, caller: str | None) -> int:
         named = example(operation).names() and operation.permission in ON_COLLECTIONS
         if named or operation.name == "put_schedule":
             return 403
-        return 404 if operation.name in (*OF_ONE_JOB, *OF_ONE_SCHEDULE) else 200
+        return 404 if operation.name in (*OF_ONE_ID, *OF_ONE_SCHEDULE) else 200
     if operation.name == "undelete_collection":
         return 404  # the collection of the example is not deleted
     return 409 if operation.name in TOO_LATE else 200

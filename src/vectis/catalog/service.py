@@ -7,6 +7,7 @@ from typing import Protocol
 from uuid import uuid4
 
 import msgspec
+from msgspec.structs import replace
 
 from vectis.catalog.profiles import INDEXES_MAX, Wishes, tailored
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
@@ -28,6 +29,7 @@ from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.engine import CollectionAdmin
 from vectis.domain.ports.jobs import JobQueue
 from vectis.domain.profiles import CollectionProfile, SearchSettings, check_search
+from vectis.domain.rollouts import CandidateBuild
 from vectis.domain.routes import Route, RoutePlan, Target
 from vectis.domain.schema import CollectionState, PayloadIndexKind, check_name
 
@@ -96,14 +98,32 @@ class CatalogService:
         Raises InvalidName, InvalidInput, LimitExceeded, CollectionExists, NotFound for the profile.
         """
         by.require(Permission.WRITE_COLLECTIONS)
-        name = by.collection
-        check_name(name)
+        check_name(by.collection)
         if profile not in self._profiles:
             known = ", ".join(self._profiles)
             raise NotFound(f"profile: no profile is called {profile!r}; there are {known}", field="profile")
-        collection = Collection(
-            name=name, profile=tailored(self._profiles[profile], wishes), created_at=self._clock.now()
-        )
+        await self._create(by.collection, tailored(self._profiles[profile], wishes))
+        return await self._described(by)
+
+    async def cloned(self, source: CollectionPass, build: CandidateBuild) -> CollectionProfile:
+        """The profile of a collection like another but for `build`. Raises CollectionNotFound, InvalidInput, LimitExceeded."""
+        source.require(Permission.READ_COLLECTIONS)
+        described = await self._described(source)
+        profile = described.collection.profile
+        if profile.embedding is None and build.chunking is not None:
+            raise InvalidInput("build.chunking: the collection takes no documents that are cut", field="build.chunking")
+        schema = replace(profile.schema, payload_indexes=described.state.payload_indexes)
+        wishes = Wishes(**{name: getattr(build, name) for name in build.__struct_fields__})
+        return tailored(replace(profile, schema=schema), wishes)
+
+    async def clone(self, by: CollectionPass, source: CollectionPass, build: CandidateBuild) -> None:
+        """Create an empty collection like another but for `build`. Raises as `cloned` and `create` do."""
+        by.require(Permission.WRITE_COLLECTIONS)
+        check_name(by.collection)
+        await self._create(by.collection, await self.cloned(source, build))
+
+    async def _create(self, name: str, profile: CollectionProfile) -> None:
+        collection = Collection(name=name, profile=profile, created_at=self._clock.now())
         if len(await self._store.collections()) >= COLLECTIONS_MAX:
             raise LimitExceeded(f"there are {COLLECTIONS_MAX} collections, the maximum; delete one first")
         await self._free(name)
@@ -114,7 +134,6 @@ class CatalogService:
             await self._store.remove_collection(name)
             raise
         self._directory.forget()
-        return await self._described(by)
 
     async def describe(self, by: CollectionPass) -> Described:
         """A collection, or the one behind an alias with a single target. Raises CollectionNotFound."""
@@ -305,6 +324,12 @@ class CatalogService:
         route = await self._store.set_route(by.collection, RoutePlan((Target(collection=to.collection),)))
         await self._aliases_changed()
         return route
+
+    async def set_plan(self, by: CollectionPass, plan: RoutePlan, *, read_version: int) -> None:
+        """Let an alias resolve as planned. Raises Conflict when it changed since `read_version`; CollectionNotFound."""
+        by.require(Permission.WRITE_COLLECTIONS)
+        await self._store.set_route(by.collection, plan, read_version=read_version)
+        await self._aliases_changed()
 
     async def delete_alias(self, by: CollectionPass) -> None:
         """Remove an alias; the collection stays. Raises NotFound."""

@@ -19,6 +19,7 @@
     │   ├── PointNotFound
     │   ├── JobNotFound
     │   ├── ScheduleNotFound
+    │   ├── RolloutNotFound
     │   ├── PrincipalNotFound
     │   ├── RoleNotFound
     │   ├── KeyNotFound
@@ -171,6 +172,12 @@ class ScheduleNotFound(NotFound):
     """No schedule has this name."""
 
     code = "schedule_not_found"
+
+
+class RolloutNotFound(NotFound):
+    """No rollout has this id."""
+
+    code = "rollout_not_found"
 
 
 class PrincipalNotFound(NotFound):

@@ -7,6 +7,8 @@ from typing import Literal
 import msgspec
 
 from vectis.domain.judgements import Metric
+from vectis.domain.profiles import Chunking, SearchSettings
+from vectis.domain.schema import HnswParams, OptimizerParams, PayloadIndexKind, ScalarQuantization
 from vectis.domain.shapes import Shape
 
 DAY_S = 86_400.0
@@ -75,11 +77,36 @@ class Hook(Shape, frozen=True):
     timeout_s: float = 10.0
 
 
+class CandidateBuild(Shape, frozen=True):
+    """How a candidate that is built differs from the stable collection; what is not given stays as it is there."""
+
+    chunking: Chunking | None = None
+    hnsw: HnswParams | None = None
+    quantization: ScalarQuantization | msgspec.UnsetType | None = msgspec.UNSET
+    optimizers: OptimizerParams | None = None
+    payload_indexes: dict[str, PayloadIndexKind] | None = None
+    search: SearchSettings | None = None
+
+
+class KnownAnswer(Shape, frozen=True):
+    """A query and the grades of documents that answer it, or points; 0 is not relevant."""
+
+    query: str
+    grades: dict[str, int]
+
+
+class Validation(Shape, frozen=True):
+    """What the candidate is asked before it gets traffic: `queries` must find something, `judged` must not find worse."""
+
+    queries: tuple[str, ...] = ()
+    judged: tuple[KnownAnswer, ...] = ()
+
+
 class RolloutSpec(Shape, frozen=True):
     """What shall happen to an alias. Not `promotes`: it ends with its judgement and all traffic on the stable variant.
 
-    `metrics` replace the defaults of the change. The promoted candidate is watched for `watch_s`; the collection that serves
-    no more is kept for `grace_s` and removed then; None keeps it for good.
+    `build` None: the candidate is there already. `metrics` replace the defaults of the change. The promoted candidate is
+    watched for `watch_s`; the collection that serves no more is kept for `grace_s` and removed then; None keeps it for good.
     """
 
     alias: str
@@ -87,6 +114,8 @@ class RolloutSpec(Shape, frozen=True):
     change: ChangeKind
     stages: tuple[Stage, ...]
     promotes: bool = True
+    build: CandidateBuild | None = None
+    validation: Validation = Validation()
     metrics: tuple[Metric, ...] | None = None
     policy: RolloutPolicy = RolloutPolicy()
     hooks: tuple[Hook, ...] = ()

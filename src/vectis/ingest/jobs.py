@@ -1,11 +1,12 @@
 """The job kinds of ingest: indexing documents, and making the BM25 vectors of a collection anew."""
 
+from collections.abc import Sequence
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
 
 from vectis.domain.collections import Collection
-from vectis.domain.errors import CollectionNotFound
+from vectis.domain.errors import CollectionNotFound, EmbedderUnavailable
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.jobs import JobContext, JobHandler, JobQueue
@@ -43,6 +44,22 @@ def ingest_handler(indexer: Indexer, queue: JobQueue, clock: Clock) -> JobHandle
         await _refit_on_drift(indexer, queue, clock, name, job)
 
     return run
+
+
+async def index_now(indexer: Indexer, name: str, ids: Sequence[str]) -> int:
+    """Index these documents here and now; how many chunks they have. Idempotent.
+
+    Raises CollectionNotFound, Conflict, and EmbedderUnavailable when one stays without dense vectors.
+    """
+    collection = await indexer.store.collection(name)
+    if collection is None:
+        raise CollectionNotFound(f"there is no collection {name!r}", collection=name)
+    work = indexer.begin(collection)
+    async for documents, _ in indexer.slices(name, ids):
+        await indexer.index(work, documents)
+    if work.counts.without_dense:
+        raise EmbedderUnavailable(f"{work.counts.without_dense} chunks of {name!r} have no dense vector yet")
+    return work.counts.chunks
 
 
 def refit_handler(indexer: Indexer) -> JobHandler:

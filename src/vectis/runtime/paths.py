@@ -41,6 +41,11 @@ class FolderLayout(msgspec.Struct, frozen=True):
         return self.folder / "access.secret"
 
     @property
+    def hook_secret(self) -> Path:
+        """What signs the webhooks of rollouts, unless the settings say it."""
+        return self.folder / "hooks.secret"
+
+    @property
     def run(self) -> Path:
         """Sockets of the running server."""
         inside = self.folder.resolve() / "run"

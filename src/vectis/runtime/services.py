@@ -19,6 +19,7 @@ from vectis.jobs.service import JobService
 from vectis.operations.caches import CacheDesk
 from vectis.operations.readiness import ReadinessService
 from vectis.points.service import PointService
+from vectis.rollouts.service import RolloutService
 from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.search.service import SearchService
 
@@ -51,6 +52,7 @@ class Services(msgspec.Struct, frozen=True):
     readiness: ReadinessService
     jobs: JobService
     schedules: Schedules
+    rollouts: RolloutService
     configuration: RunningConfiguration
     access: AccessService
     logins: Logins

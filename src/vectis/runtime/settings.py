@@ -182,6 +182,20 @@ class LogSettings(Shape, frozen=True):
     format: Literal["auto", "json", "console"] = "auto"
 
 
+class RolloutSettings(Shape, frozen=True):
+    """Webhooks that rollouts may ask: `hook_urls` are their whole addresses, separated by commas.
+
+    `hook_secret` signs what they get: empty, a file of the data folder holds it.
+    """
+
+    hook_urls: str = ""
+    hook_secret: Secret = Secret()
+
+    def addresses(self) -> tuple[str, ...]:
+        """`hook_urls` one by one."""
+        return tuple(url.strip() for url in self.hook_urls.split(",") if url.strip())
+
+
 class Settings(Shape, frozen=True):
     """Everything that can be set."""
 
@@ -196,6 +210,7 @@ class Settings(Shape, frozen=True):
     limits: LimitSettings = LimitSettings()
     audit: AuditSettings = AuditSettings()
     access: AccessSettings = AccessSettings()
+    rollouts: RolloutSettings = RolloutSettings()
     log: LogSettings = LogSettings()
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -46,17 +47,23 @@ from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.control import Connections
 from vectis.domain.ports.embedder import Embedder
+from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
-from vectis.ingest.jobs import REFIT, ingest_handler, refit_handler
+from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
 from vectis.jobs.expiry import EXPIRE_JOBS, expiry_handler
 from vectis.jobs.service import JobService
 from vectis.operations.caches import CacheDesk
 from vectis.points.service import PointLimits, PointService
+from vectis.rollouts.building import ROLLOUT_BUILD, CandidateBuilder
+from vectis.rollouts.keeping import needed_by_rollouts
+from vectis.rollouts.reconciler import Reconciler
+from vectis.rollouts.service import RolloutService
+from vectis.rollouts.validation import Validator
 from vectis.runtime.access_wiring import look_after_access, make_access
 from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches, cache_figures
 from vectis.runtime.configuration.link import SupervisorLink
@@ -65,6 +72,7 @@ from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
+from vectis.runtime.rollout_wiring import collection_asker, measured, open_hooks
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
@@ -81,6 +89,7 @@ class Worker(msgspec.Struct, frozen=True):
 
     runner: JobRunner
     handlers: JobHandlers
+    reconciler: Reconciler
 
 
 class _Parts(msgspec.Struct, frozen=True):
@@ -126,20 +135,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 divergences=divergences,
                 clock=parts.clock,
             ),
-            search=SearchService(
-                directory=parts.directory,
-                reader=parts.engine,
-                indexes=FilterIndexes(parts.engine, parts.clock),
-                embeddings=QueryEmbeddings(parts.embedder, embeddings),
-                sparse=parts.bm25,
-                log=parts.metrics,
-                clock=parts.clock,
-                limits=SearchLimits(
-                    limit_max=settings.search.limit_max,
-                    batch_max=settings.search.batch_max,
-                    timeout_s=settings.search.timeout_s,
-                ),
-            ),
+            search=_search(settings, parts, embeddings),
             readiness=readiness(
                 parts.store,
                 parts.engine,
@@ -151,6 +147,12 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             connections=lambda by: _connections(parts, by),
             schedules=make_schedules(parts.store, parts.clock),
             jobs=JobService(ledger=parts.store, clock=parts.clock),
+            rollouts=RolloutService(
+                store=parts.store,
+                collections=parts.catalog,
+                clock=parts.clock,
+                hook_urls=settings.rollouts.addresses(),
+            ),
             configuration=RunningConfiguration(configuration),
             admission=_admission(settings.limits, parts, await caches.limiter()),
             audit=await _open_audit(stack, settings.audit, paths, parts),
@@ -192,15 +194,38 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             embeddings=embeddings,
             sparse=parts.bm25,
         )
+        builder = CandidateBuilder(
+            store=parts.store,
+            collections=parts.catalog,
+            points=parts.engine,
+            index=partial(index_now, indexer),
+            queue=parts.queue,
+            clock=parts.clock,
+        )
         handlers = {
             INGEST: ingest_handler(indexer, parts.queue, parts.clock),
             REFIT: refit_handler(indexer),
             OPTIMIZE: optimize_handler(parts.catalog),
             REMOVE_COLLECTION: removal_handler(parts.catalog),
             EXPIRE_JOBS: expiry_handler(parts.store, parts.clock, timedelta(days=settings.jobs.keep_days)),
+            ROLLOUT_BUILD: builder.fill,
         }
+        reconciler = Reconciler(
+            worker=settings.jobs.name,
+            store=parts.store,
+            collections=parts.catalog,
+            builder=builder,
+            validator=Validator(
+                store=parts.store,
+                points=parts.engine,
+                ask=collection_asker(_search(settings, parts, embeddings)),
+                measure=measured,
+            ),
+            hooks=await open_hooks(stack, settings.rollouts, paths),
+            clock=parts.clock,
+        )
         await fire_schedules(stack, parts.store, parts.clock)
-        yield Worker(runner, handlers)
+        yield Worker(runner, handlers, reconciler)
 
 
 async def install_model(name: str) -> str:
@@ -234,6 +259,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         profiles=profiles,
         clock=clock,
         grace_minutes=settings.catalog.grace_minutes,
+        keepers=(needed_by_rollouts(store),),
     )
     return _Parts(
         store=store,
@@ -247,6 +273,23 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         catalog=catalog,
         metrics=metrics,
         exchange=exchange,
+    )
+
+
+def _search(settings: Settings, parts: _Parts, embeddings: EmbeddingCache) -> SearchService:
+    return SearchService(
+        directory=parts.directory,
+        reader=parts.engine,
+        indexes=FilterIndexes(parts.engine, parts.clock),
+        embeddings=QueryEmbeddings(parts.embedder, embeddings),
+        sparse=parts.bm25,
+        log=parts.metrics,
+        clock=parts.clock,
+        limits=SearchLimits(
+            limit_max=settings.search.limit_max,
+            batch_max=settings.search.batch_max,
+            timeout_s=settings.search.timeout_s,
+        ),
     )
 
 

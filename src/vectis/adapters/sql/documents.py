@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vectis.adapters.sql.jobs import SqlJobs
 from vectis.adapters.sql.part import lock_collection, sliced, to_json
-from vectis.adapters.sql.tables import documents
+from vectis.adapters.sql.tables import UtcTime, documents
 from vectis.domain.documents import Document
 from vectis.domain.hashing import content_hash
 from vectis.domain.jobs import Job
@@ -83,6 +83,51 @@ class SqlDocuments(SqlJobs):
             next_offset=rows[limit].id if len(rows) > limit else None,
         )
 
+    async def count_documents(self, collection: str) -> int:
+        """See the port."""
+        statement = sa.select(sa.func.count()).where(
+            documents.c.collection == collection, documents.c.deleted.is_(False)
+        )
+        async with self._database.read() as connection:
+            return await connection.scalar(statement) or 0
+
+    async def copy_documents(
+        self, source: str, target: str, *, limit: int, after: str | None, now: datetime
+    ) -> list[str]:
+        """See the port. Both collections are held, so that a document that is deleted meanwhile cannot come back."""
+        there = documents.alias("there")
+        lacking = ~sa.exists().where(there.c.collection == target, there.c.id == documents.c.id)
+        wanted = sa.select(documents.c.id).where(
+            documents.c.collection == source, documents.c.deleted.is_(False), lacking
+        )
+        async with self._database.write(adds=True) as connection:
+            revisions = {name: await lock_collection(connection, name) for name in sorted({source, target})}
+            ids = await _ids(connection, _next(wanted, limit, after))
+            if ids:
+                copied = {
+                    **{column.name: column for column in documents.c},
+                    "collection": sa.literal(target),
+                    "revision": sa.literal(revisions[target]),
+                    "updated_at": sa.literal(now, UtcTime()),
+                    "indexed_revision": sa.literal(0),
+                    "pipeline": sa.literal(""),
+                    "chunks": sa.literal(0),
+                    "error": sa.null(),
+                }
+                selected = sa.select(*copied.values()).where(_named(source, ids))
+                await connection.execute(self._insert(documents).from_select(list(copied), selected))
+            return ids
+
+    async def unindexed_documents(self, collection: str, *, limit: int, after: str | None) -> list[str]:
+        """See the port."""
+        columns = documents.c
+        waiting = sa.or_(
+            columns.indexed_revision != columns.revision, sa.and_(columns.pipeline == "", columns.error.is_(None))
+        )
+        wanted = sa.select(columns.id).where(columns.collection == collection, columns.deleted.is_(False), waiting)
+        async with self._database.read() as connection:
+            return await _ids(connection, _next(wanted, limit, after))
+
     async def finish_documents(self, collection: str, finished: Sequence[StoredDocument]) -> None:
         """See the port. CollectionNotFound."""
         if not finished:
@@ -109,6 +154,16 @@ class SqlDocuments(SqlJobs):
             set_={name: statement.excluded[name] for name in replaced},
         )
         await connection.execute(statement, [_row(collection, stored) for stored in changed])
+
+
+async def _ids(connection: AsyncConnection, statement: sa.Select[tuple[str]]) -> list[str]:
+    return [row.id for row in await connection.execute(statement)]
+
+
+def _next(wanted: sa.Select[tuple[str]], limit: int, after: str | None) -> sa.Select[tuple[str]]:
+    """The first ids beyond `after`."""
+    beyond = wanted if after is None else wanted.where(documents.c.id > after)
+    return beyond.order_by(documents.c.id).limit(limit)
 
 
 def _named(collection: str, ids: Sequence[str]) -> sa.ColumnElement[bool]:

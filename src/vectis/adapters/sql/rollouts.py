@@ -7,8 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vectis.adapters.sql.part import StorePart, to_json
-from vectis.adapters.sql.tables import rollout_transitions, rollouts
+from vectis.adapters.sql.tables import rollout_judgements, rollout_lead, rollout_transitions, rollouts
 from vectis.domain.errors import Conflict
+from vectis.domain.judgements import Judgement
 from vectis.domain.ports.rollouts import RolloutStore
 from vectis.domain.rollouts import Phase, Rollout, Step, Transition
 
@@ -81,6 +82,38 @@ class SqlRollouts(StorePart, RolloutStore):
         statement = sa.select(rollout_transitions).where(columns.rollout == rollout_id).order_by(columns.generation)
         async with self._database.read() as connection:
             return [_transition(row) for row in await connection.execute(statement)]
+
+    async def keep_judgement(self, rollout_id: str, generation: int, judgement: Judgement) -> None:
+        """See the port."""
+        there = sa.select(rollouts.c.id, sa.literal(generation), sa.literal(to_json(judgement)))
+        statement = self._insert(rollout_judgements).from_select(
+            ["rollout", "generation", "judgement"], there.where(rollouts.c.id == rollout_id)
+        )
+        statement = statement.on_conflict_do_update(
+            index_elements=[rollout_judgements.c.rollout, rollout_judgements.c.generation],
+            set_={"judgement": statement.excluded.judgement},
+        )
+        async with self._database.write() as connection:
+            await connection.execute(statement)
+
+    async def judgements(self, rollout_id: str) -> dict[int, Judgement]:
+        """See the port."""
+        columns = rollout_judgements.c
+        statement = sa.select(rollout_judgements).where(columns.rollout == rollout_id).order_by(columns.generation)
+        async with self._database.read() as connection:
+            rows = await connection.execute(statement)
+            return {row.generation: msgspec.json.decode(row.judgement, type=Judgement) for row in rows}
+
+    async def lead_rollouts(self, worker: str, *, now: datetime, until: datetime) -> bool:
+        """See the port."""
+        statement = self._insert(rollout_lead).values(only=1, worker=worker, until=until)
+        statement = statement.on_conflict_do_update(
+            index_elements=[rollout_lead.c.only],
+            set_={"worker": statement.excluded.worker, "until": statement.excluded.until},
+            where=sa.or_(rollout_lead.c.worker == worker, rollout_lead.c.until <= now),
+        ).returning(rollout_lead.c.worker)
+        async with self._database.write() as connection:
+            return await connection.scalar(statement) is not None
 
     async def _lock_rollouts(self, connection: AsyncConnection) -> None:
         if not self._database.sqlite:

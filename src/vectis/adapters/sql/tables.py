@@ -317,3 +317,20 @@ schedules = sa.Table(
     sa.Column("schedule", sa.Text, nullable=False),
 )
 """`schedule` is the whole of it, and is replaced only as it was read; `next_at` is for finding those that are due."""
+
+rollout_judgements = sa.Table(
+    "rollout_judgements",
+    metadata,
+    sa.Column("rollout", Key, sa.ForeignKey("rollouts.id", ondelete="CASCADE"), primary_key=True),
+    sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("judgement", sa.Text, nullable=False),
+)
+
+rollout_lead = sa.Table(
+    "rollout_lead",
+    metadata,
+    sa.Column("only", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("worker", Key, nullable=False),
+    sa.Column("until", UtcTime, nullable=False),
+)
+"""One row at most: the worker that moves rollouts on, until a time."""

@@ -166,6 +166,23 @@ class DocumentStore(Protocol):
         """Documents that are not deleted, by id, optionally of one source."""
         ...
 
+    async def count_documents(self, collection: str) -> int:
+        """How many are not deleted."""
+        ...
+
+    async def copy_documents(
+        self, source: str, target: str, *, limit: int, after: str | None, now: datetime
+    ) -> list[str]:
+        """Keep in `target` the next documents of `source`, beyond the id `after`, that it lacks; their ids, in order.
+
+        Those that are deleted in `source` are left out, and those that `target` holds stay as they are. CollectionNotFound.
+        """
+        ...
+
+    async def unindexed_documents(self, collection: str, *, limit: int, after: str | None) -> list[str]:
+        """Ids of documents that cannot be found as they were sent, beyond the id `after`, in order; unreadable ones excepted."""
+        ...
+
     async def finish_documents(self, collection: str, finished: Sequence[StoredDocument]) -> None:
         """Write back indexed_revision, pipeline, chunks and error of documents whose revision still is the one given.
 

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
+from vectis.domain.judgements import Judgement
 from vectis.domain.rollouts import Rollout, Transition
 
 
@@ -34,4 +35,16 @@ class RolloutStore(Protocol):
 
     async def transitions(self, rollout_id: str) -> list[Transition]:
         """Every change of the rollout in order, the first of them its beginning; empty on absence."""
+        ...
+
+    async def keep_judgement(self, rollout_id: str, generation: int, judgement: Judgement) -> None:
+        """The latest judgement of a rollout while it is of this generation; nothing happens when the rollout is not there."""
+        ...
+
+    async def judgements(self, rollout_id: str) -> dict[int, Judgement]:
+        """The latest judgement by generation, in order; empty on absence."""
+        ...
+
+    async def lead_rollouts(self, worker: str, *, now: datetime, until: datetime) -> bool:
+        """Whether this worker is the one that moves rollouts on, until a time; another may be when the time is over."""
         ...

@@ -24,6 +24,7 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.PointNotFound: 404,
     errors.JobNotFound: 404,
     errors.ScheduleNotFound: 404,
+    errors.RolloutNotFound: 404,
     errors.PrincipalNotFound: 404,
     errors.RoleNotFound: 404,
     errors.KeyNotFound: 404,

@@ -3,7 +3,7 @@
 from vectis.domain.access import Permission
 from vectis.domain.collections import SettingsVersion
 from vectis.domain.schedules import SchedulePlan
-from vectis.entrypoints.rest import answers, bodies, configuration_answers, identities, job_answers
+from vectis.entrypoints.rest import answers, bodies, configuration_answers, identities, job_answers, rollout_answers
 from vectis.entrypoints.rest.handlers import (
     access,
     audit,
@@ -13,6 +13,7 @@ from vectis.entrypoints.rest.handlers import (
     documents,
     jobs,
     points,
+    rollouts,
     schedules,
     search,
     server,
@@ -119,6 +120,23 @@ SCHEDULES = (
               job_answers.JobView),
 )  # fmt: skip
 
+ROLLOUTS = (
+    Operation("start_rollout", "POST", f"{V1}/rollouts", WRITE, "Change what an alias serves", rollouts.start,
+              rollout_answers.RolloutView, body=rollout_answers.StartRollout, status=201),
+    Operation("list_rollouts", "GET", f"{V1}/rollouts", READ, "List rollouts, newest first", rollouts.list_all,
+              rollout_answers.RolloutList, query=rollout_answers.RolloutsQuery),
+    Operation("get_rollout", "GET", f"{V1}/rollouts/{{id}}", READ, "Read a rollout", rollouts.get, rollout_answers.RolloutView),
+    Operation("explain_rollout", "GET", f"{V1}/rollouts/{{id}}/explain", READ, "Read a rollout's history and judgements",
+              rollouts.explain, rollout_answers.RolloutExplained),
+    Operation("change_rollout", "POST", f"{V1}/rollouts/{{id}}/{{verb}}", WRITE,
+              "Pause, resume, promote, abort, retry, extend, skip or undo a rollout", rollouts.change,
+              rollout_answers.RolloutView, body=rollout_answers.ChangeRollout),
+    Operation("deployment_status", "GET", "/deployment/status", READ, "What every alias serves", rollouts.status,
+              rollout_answers.ServedAliases),
+    Operation("v1_deployment_status", "GET", f"{V1}/deployment/status", READ, "The same under /api/v1", rollouts.status,
+              rollout_answers.ServedAliases),
+)  # fmt: skip
+
 SERVER = (
     Operation("health", "GET", "/health", PUBLIC, "Whether every part answers", server.health, answers.Health,
               other_status=503, limited=False),
@@ -206,4 +224,4 @@ USERS = (
               answers.Deleted, body=identities.RefreshToken),
 )  # fmt: skip
 
-OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + SCHEDULES + SERVER + CONFIGURATION + USERS
+OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + ROLLOUTS + SCHEDULES + SERVER + CONFIGURATION + USERS

@@ -23,12 +23,12 @@ async def _main() -> None:
     async with open_worker(settings) as worker:
         await worker.runner.announce()
         running = asyncio.ensure_future(worker.runner.run(worker.handlers))
-        stopping = asyncio.ensure_future(stop.wait())
+        reconciling = asyncio.ensure_future(worker.reconciler.run(stop))
         print(READY, flush=True)
-        await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        stopping.cancel()
+        await asyncio.wait({running, reconciling}, return_when=asyncio.FIRST_COMPLETED)
+        stop.set()
         await worker.runner.stop()
-        await running
+        await asyncio.gather(running, reconciling)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Asking outsiders over HTTP."""

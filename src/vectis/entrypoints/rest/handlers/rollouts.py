@@ -1,0 +1,119 @@
+"""Rollouts: start, look, change, explain; what every alias serves."""
+
+from typing import Any
+
+import msgspec
+from msgspec.structs import asdict, replace
+
+from vectis.domain.access import Caller
+from vectis.domain.errors import InvalidInput
+from vectis.domain.judgements import Judgement, MetricJudgement
+from vectis.domain.rollouts import Rollout
+from vectis.entrypoints.rest import rollout_answers as answers
+from vectis.entrypoints.rest.operation import Call
+from vectis.rollouts.service import AliasStanding
+from vectis.rollouts.strategies import default_spec
+from vectis.rollouts.verbs import Verb
+
+VERBS = frozenset(verb.value for verb in Verb)
+_SAID = ("stages", "promotes", "watch_s")
+"""What the strategy says unless the caller does."""
+
+
+async def start(call: Call) -> answers.RolloutView:
+    """Begin a rollout of an alias."""
+    body: answers.StartRollout = call.body
+    given: dict[str, Any] = {
+        name: getattr(body, name) for name in ("build", "validation", "metrics", "policy", "hooks")
+    }
+    given |= {name: value for name in _SAID if (value := getattr(body, name)) is not None}
+    if body.grace_s is not msgspec.UNSET:
+        given["grace_s"] = body.grace_s
+    spec = replace(default_spec(body.alias, body.strategy, body.change), **given)
+    candidate = None if body.candidate is None else call.may(body.candidate)
+    return _view(call.caller, await call.services.rollouts.start(call.may(body.alias), spec, candidate))
+
+
+async def list_all(call: Call) -> answers.RolloutList:
+    """Rollouts, newest first."""
+    by = call.may_all()
+    alias = None if call.query.alias is None else call.may(call.query.alias).collection
+    found = await call.services.rollouts.rollouts(by, limit=call.query.limit, alias=alias)
+    return answers.RolloutList(rollouts=[_view(call.caller, rollout) for rollout in found])
+
+
+async def get(call: Call) -> answers.RolloutView:
+    """One rollout."""
+    explained = await call.services.rollouts.explain(call.may_all(), call.path["id"])
+    return _view(call.caller, explained.rollout)
+
+
+async def explain(call: Call) -> answers.RolloutExplained:
+    """One rollout with its history and every judgement."""
+    explained = await call.services.rollouts.explain(call.may_all(), call.path["id"])
+    caller = call.caller
+    return answers.RolloutExplained(
+        **asdict(_view(caller, explained.rollout)),
+        transitions=[replace(each, reason=caller.own_words(each.reason)) for each in explained.transitions],
+        judgements=[
+            answers.JudgementView(generation=generation, judgement=_own(caller, judgement))
+            for generation, judgement in explained.judgements.items()
+        ],
+    )
+
+
+async def change(call: Call) -> answers.RolloutView:
+    """Do something to a rollout."""
+    said = call.path["verb"]
+    if said not in VERBS:
+        raise InvalidInput(f"verb: {said[:40]!r} is none; there are {', '.join(sorted(VERBS))}", field="verb")
+    changed = await call.services.rollouts.change(
+        call.may_all(), call.path["id"], Verb(said), reason=call.body.reason, by_s=call.body.by_s
+    )
+    return _view(call.caller, changed)
+
+
+async def status(call: Call) -> answers.ServedAliases:
+    """What every alias serves, and its newest rollout."""
+    standing = await call.services.rollouts.standing(call.may_all())
+    return answers.ServedAliases(aliases=[_served(call.caller, each) for each in standing])
+
+
+def _served(caller: Caller, standing: AliasStanding) -> answers.ServedAlias:
+    plan = standing.route.plan
+    return answers.ServedAlias(
+        alias=caller.own_name(standing.route.alias),
+        version=standing.route.version,
+        targets=[replace(target, collection=caller.own_name(target.collection)) for target in plan.targets],
+        followers=[caller.own_name(name) for name in plan.followers],
+        rollout=None if standing.rollout is None else _view(caller, standing.rollout),
+    )
+
+
+def _view(caller: Caller, rollout: Rollout) -> answers.RolloutView:
+    alias = caller.own_name(rollout.spec.alias)
+    return answers.RolloutView(
+        id=rollout.id,
+        alias=alias,
+        stable=caller.own_name(rollout.stable),
+        candidate=caller.own_name(rollout.candidate),
+        phase=rollout.phase,
+        step=rollout.step,
+        stage=rollout.stage,
+        since=rollout.since,
+        promoted=rollout.promoted,
+        reason=caller.own_words(rollout.reason),
+        created_at=rollout.created_at,
+        generation=rollout.generation,
+        attempt=rollout.attempt,
+        spec=replace(rollout.spec, alias=alias),
+    )
+
+
+def _own(caller: Caller, judgement: Judgement) -> Judgement:
+    metrics = tuple(_own_metric(caller, metric) for metric in judgement.metrics)
+    return replace(judgement, reason=caller.own_words(judgement.reason), metrics=metrics)
+
+
+def _own_metric(caller: Caller, metric: MetricJudgement) -> MetricJudgement:
+    return replace(metric, reason=caller.own_words(metric.reason))

@@ -1,0 +1,27 @@
+"""Which collections rollouts need, so that nobody deletes them meanwhile."""
+
+from collections.abc import Awaitable, Callable
+
+from vectis.domain.ports.rollouts import RolloutStore
+from vectis.domain.rollouts import Rollout, Step
+
+
+def needed_by_rollouts(store: RolloutStore) -> Callable[[str], Awaitable[str | None]]:
+    """Asks why rollouts need a collection; None when none does."""
+
+    async def needed_by(name: str) -> str | None:
+        newest: dict[str, Rollout] = {each.spec.alias: each for each in await store.unfinished_rollouts()}
+        for rollout in newest.values():
+            if name in _needed(rollout):
+                return f"rollout {rollout.id!r} of alias {rollout.spec.alias!r} needs it; abort it or wait until it is over"
+        return None
+
+    return needed_by
+
+
+def _needed(rollout: Rollout) -> tuple[str, ...]:
+    """What a rollout cannot do without: one that builds makes its candidate anew, one that retires leaves what serves no more."""
+    serves = rollout.candidate if rollout.promoted else rollout.stable
+    if rollout.step is Step.RETIRE or (rollout.step is Step.BUILD and rollout.spec.build is not None):
+        return (serves,)
+    return (rollout.stable, rollout.candidate)

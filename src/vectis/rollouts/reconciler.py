@@ -1,0 +1,151 @@
+"""Moving rollouts on: read the world, ask the rules for the one next action, apply it. A crash costs a tick."""
+
+import asyncio
+from contextlib import suppress
+from datetime import timedelta
+
+import structlog
+
+from vectis.domain.access import SYSTEM, Permission, authorize_on
+from vectis.domain.errors import Conflict, DiskFull, InvalidInput, NotFound, Unavailable, VectisError
+from vectis.domain.judgements import Judgement, Verdict
+from vectis.domain.ports.clock import Clock
+from vectis.domain.rollouts import Rollout, Step
+from vectis.rollouts.building import CandidateBuilder, is_there
+from vectis.rollouts.rules import Action, Ask, Build, Move, Retire, SetRoute, Validate, Wait, World, next_action
+from vectis.rollouts.surroundings import CollectionKeeping, HookCaller, RolloutParts
+from vectis.rollouts.transitions import aborted
+from vectis.rollouts.validation import NO_SPLIT, Validator
+
+RECONCILER = "reconciler"
+TICK_S = 1.0
+LEAD = timedelta(seconds=15)
+"""How long a worker that died keeps the others from moving rollouts on."""
+
+_ACTIONS_MAX = 20
+"""Actions of one rollout in one tick: from one pause to the next there are fewer."""
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("vectis.rollouts")
+
+
+class Reconciler:
+    """Moves every unfinished rollout on while this worker is the one that does."""
+
+    def __init__(
+        self,
+        *,
+        worker: str,
+        store: RolloutParts,
+        collections: CollectionKeeping,
+        builder: CandidateBuilder,
+        validator: Validator,
+        hooks: HookCaller,
+        clock: Clock,
+    ) -> None:
+        self._worker = worker
+        self._store = store
+        self._collections = collections
+        self._builder = builder
+        self._validator = validator
+        self._hooks = hooks
+        self._clock = clock
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Tick until told to stop; then another worker may go on at once."""
+        while not stop.is_set():
+            try:
+                await self.tick()
+            except (Unavailable, DiskFull) as error:
+                log.warning("rollouts wait", error=str(error))
+            with suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), TICK_S)
+        with suppress(Unavailable, DiskFull):
+            now = self._clock.now()
+            await self._store.lead_rollouts(self._worker, now=now, until=now)
+
+    async def tick(self) -> None:
+        """Move each rollout on until it waits. Raises when store or engine are away; the others wait as well then."""
+        unfinished = await self._store.unfinished_rollouts()
+        now = self._clock.now()
+        if not unfinished or not await self._store.lead_rollouts(self._worker, now=now, until=now + LEAD):
+            return
+        for rollout in unfinished:
+            try:
+                await self._move_on(rollout.id)
+            except (Unavailable, DiskFull):
+                raise
+            except VectisError as error:
+                log.warning("rollout waits", rollout=rollout.id, error=str(error))
+
+    async def _move_on(self, rollout_id: str) -> None:
+        for _ in range(_ACTIONS_MAX):
+            world = await self._read(rollout_id)
+            if world is None:
+                return
+            action = next_action(world)
+            if isinstance(action, Wait):
+                return
+            await self._apply(world.rollout, action)
+
+    async def _read(self, rollout_id: str) -> World | None:
+        rollout = await self._store.rollout(rollout_id)
+        if rollout is None:
+            return None
+        validation = None
+        if rollout.step is Step.VALIDATE:
+            validation = (await self._store.judgements(rollout_id)).get(rollout.generation)
+        return World(
+            now=self._clock.now(),
+            rollout=rollout,
+            route=(await self._store.routes()).get(rollout.spec.alias),
+            candidate=await self._builder.state(rollout),
+            validation=validation,
+            retired=await self._retired(rollout),
+        )
+
+    async def _retired(self, rollout: Rollout) -> bool:
+        """Whether the collection that serves no more is gone, or belongs to the next rollout of the alias."""
+        serves_no_more = rollout.stable if rollout.promoted else rollout.candidate
+        if not await is_there(self._store, serves_no_more):
+            return True
+        newest, *_ = await self._store.rollouts(limit=1, alias=rollout.spec.alias)
+        return newest.id != rollout.id and serves_no_more in (newest.stable, newest.candidate)
+
+    async def _apply(self, rollout: Rollout, action: Action) -> None:
+        alias = rollout.spec.alias
+        match action:
+            case Move(following):
+                await self._keep(following)
+            case SetRoute(plan, read_version):
+                with suppress(Conflict):  # it was changed meanwhile: read again what it is now
+                    by = authorize_on(SYSTEM, Permission.WRITE_COLLECTIONS, alias)
+                    await self._collections.set_plan(by, plan, read_version=read_version)
+                    log.info("route set", rollout=rollout.id, alias=alias, to=[t.collection for t in plan.targets])
+            case Build():
+                try:
+                    await self._builder.begin(rollout)
+                except (InvalidInput, NotFound, Conflict) as error:
+                    await self._keep(aborted(rollout, f"the candidate could not be built: {error.message}"))
+            case Validate():
+                judgement = await self._validated(rollout)
+                await self._store.keep_judgement(rollout.id, rollout.generation, judgement)
+            case Ask(point, agreed, refused):
+                hooks = [hook for hook in rollout.spec.hooks if hook.at is point]
+                answers = [await self._hooks.agrees(hook, point, rollout) for hook in hooks]
+                await self._keep(agreed if all(answers) else refused)
+            case Retire(collection, _):
+                await self._collections.delete(authorize_on(SYSTEM, Permission.DELETE_COLLECTIONS, collection))
+            case Wait():
+                pass
+
+    async def _validated(self, rollout: Rollout) -> Judgement:
+        try:
+            return await self._validator.validate(rollout)
+        except (InvalidInput, NotFound) as error:
+            return Judgement(Verdict.ERROR, error.message, (), NO_SPLIT)
+
+    async def _keep(self, rollout: Rollout) -> None:
+        if await self._store.keep_rollout(rollout, by=RECONCILER, now=self._clock.now()):
+            log.info(
+                "rollout", rollout=rollout.id, phase=rollout.phase.value, step=rollout.step.value, reason=rollout.reason
+            )

@@ -1,0 +1,150 @@
+"""The use cases of rollouts: start, look, and what people do to one. Moving it on is the reconciler's."""
+
+from collections.abc import Sequence
+from uuid import uuid4
+
+import msgspec
+from msgspec.structs import replace
+
+from vectis.domain.access import CollectionPass, Pass, Permission, authorize_on, tenant_of
+from vectis.domain.errors import CollectionNotFound, Conflict, InvalidInput, LimitExceeded, NotFound, RolloutNotFound
+from vectis.domain.judgements import Judgement
+from vectis.domain.ports.clock import Clock
+from vectis.domain.rollouts import Rollout, RolloutSpec, Transition
+from vectis.domain.routes import Route
+from vectis.domain.schema import check_name
+from vectis.rollouts.building import is_there
+from vectis.rollouts.specs import check_spec
+from vectis.rollouts.surroundings import CollectionKeeping, RolloutParts
+from vectis.rollouts.verbs import Verb, apply_verb
+
+QUERIES_MAX = 1000
+LIST_MAX = 1000
+
+
+class Explained(msgspec.Struct, frozen=True):
+    """A rollout with its history and what was judged, by generation."""
+
+    rollout: Rollout
+    transitions: list[Transition]
+    judgements: dict[int, Judgement]
+
+
+class AliasStanding(msgspec.Struct, frozen=True):
+    """What an alias resolves to now, and its newest rollout, if there was one."""
+
+    route: Route
+    rollout: Rollout | None
+
+
+class RolloutService:
+    """Rollouts for callers. Who may write an alias may change what it serves; who may read it may look."""
+
+    def __init__(
+        self, *, store: RolloutParts, collections: CollectionKeeping, clock: Clock, hook_urls: Sequence[str] = ()
+    ) -> None:
+        self._store = store
+        self._collections = collections
+        self._clock = clock
+        self._hook_urls = frozenset(hook_urls)
+
+    async def start(self, by: CollectionPass, spec: RolloutSpec, candidate: CollectionPass | None) -> Rollout:
+        """Begin a rollout of the alias that `by` is for, to a candidate that is there or that the spec says how to build.
+
+        Raises InvalidInput, InvalidName, LimitExceeded; NotFound for the alias, CollectionNotFound for the candidate; Conflict
+        while another rollout of the alias is under way.
+        """
+        by.require(Permission.WRITE_COLLECTIONS)
+        spec = replace(spec, alias=by.collection)
+        check_spec(spec)
+        self._check_asked(spec)
+        route = (await self._store.routes()).get(by.collection)
+        if route is None:
+            raise NotFound(f"alias: no alias is called {by.collection[:140]!r}; set it first", field="alias")
+        stable, now = route.targets[0].collection, self._clock.now()
+        name = await self._given(by, candidate, stable) if candidate else f"{by.collection}_green_{now.timestamp():.0f}"
+        if (candidate is None) != (spec.build is not None):
+            raise InvalidInput(
+                "candidate: name a collection that is there, or say with build how to make one; one of both",
+                field="candidate",
+            )
+        await self._check_validation(spec, stable)
+        if spec.build is not None:
+            check_name(name)
+            source = authorize_on(by.caller, Permission.READ_COLLECTIONS, by.caller.own_name(stable))
+            await self._collections.cloned(source, spec.build)
+        rollout = Rollout(uuid4().hex, spec, stable, name, created_at=now)
+        await self._store.add_rollout(rollout, by=by.caller.name)
+        return rollout
+
+    async def change(
+        self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None
+    ) -> Rollout:
+        """Do something to a rollout. Raises RolloutNotFound; InvalidInput without a reason; Conflict where it makes no sense."""
+        by.require(Permission.WRITE_COLLECTIONS)
+        rollout = await self._seen(by, rollout_id)
+        now = self._clock.now()
+        following = apply_verb(rollout, verb, now=now, reason=reason, by_s=by_s)
+        if not await self._store.keep_rollout(following, by=f"{by.caller.name} {verb}", now=now):
+            raise Conflict(f"rollout {rollout_id!r} has moved on meanwhile: look at it and repeat", rollout=rollout_id)
+        return following
+
+    async def rollouts(self, by: Pass, *, limit: int, alias: str | None = None) -> list[Rollout]:
+        """Those of aliases that the caller sees, newest first. Raises LimitExceeded beyond 1000."""
+        by.require(Permission.READ_COLLECTIONS)
+        if not 1 <= limit <= LIST_MAX:
+            raise LimitExceeded(f"limit is {limit}; it may be 1 to {LIST_MAX}", field="limit", maximum=LIST_MAX)
+        found = await self._store.rollouts(limit=LIST_MAX, alias=alias)
+        return [rollout for rollout in found if by.sees(rollout.spec.alias)][:limit]
+
+    async def explain(self, by: Pass, rollout_id: str) -> Explained:
+        """A rollout, every change it went through, and every judgement. Raises RolloutNotFound."""
+        by.require(Permission.READ_COLLECTIONS)
+        rollout = await self._seen(by, rollout_id)
+        return Explained(rollout, await self._store.transitions(rollout_id), await self._store.judgements(rollout_id))
+
+    async def standing(self, by: Pass) -> list[AliasStanding]:
+        """Every alias that the caller sees, with its newest rollout."""
+        by.require(Permission.READ_COLLECTIONS)
+        routes = [route for route in (await self._store.routes()).routes() if by.sees(route.alias)]
+        newest = {route.alias: await self._store.rollouts(limit=1, alias=route.alias) for route in routes}
+        return [AliasStanding(route, next(iter(newest[route.alias]), None)) for route in routes]
+
+    async def _given(self, by: CollectionPass, candidate: CollectionPass, stable: str) -> str:
+        candidate.require(Permission.WRITE_COLLECTIONS)
+        name = candidate.collection
+        if not await is_there(self._store, name):
+            raise CollectionNotFound(f"there is no collection {name[:140]!r}", collection=name[:140])
+        if name == stable or tenant_of(name) != tenant_of(by.collection):
+            raise InvalidInput(
+                f"candidate: {name!r} must be another collection of the alias's tenant", field="candidate"
+            )
+        return name
+
+    async def _check_validation(self, spec: RolloutSpec, stable: str) -> None:
+        collection = await self._store.collection(stable)
+        of_vectors = collection is not None and collection.profile.embedding is None
+        if of_vectors and (spec.validation.queries or spec.validation.judged):
+            raise InvalidInput(
+                "validation: the collection holds its callers' own vectors and cannot be asked in words",
+                field="validation",
+            )
+
+    def _check_asked(self, spec: RolloutSpec) -> None:
+        asked = len(spec.validation.queries) + len(spec.validation.judged)
+        if asked > QUERIES_MAX:
+            raise LimitExceeded(
+                f"validation: {asked} queries, the maximum is {QUERIES_MAX}", field="validation", maximum=QUERIES_MAX
+            )
+        for number, hook in enumerate(spec.hooks):
+            if hook.url not in self._hook_urls:
+                raise InvalidInput(
+                    f"hooks[{number}].url: not among the addresses of the setting rollouts.hook_urls",
+                    field=f"hooks[{number}].url",
+                )
+
+    async def _seen(self, by: Pass, rollout_id: str) -> Rollout:
+        rollout = await self._store.rollout(rollout_id)
+        if rollout is None or not by.sees(rollout.spec.alias):
+            raise RolloutNotFound(f"no rollout has the id {rollout_id[:80]!r}", id=rollout_id[:80])
+        return rollout

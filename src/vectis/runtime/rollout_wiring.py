@@ -1,0 +1,46 @@
+"""What rollouts need of search, evaluation and the outside: the part of wiring that is about them."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+
+from vectis.adapters.secrets.private_file import kept_secret
+from vectis.adapters.webhooks.caller import SignedHooks
+from vectis.domain.access import SYSTEM, Permission, authorize_on
+from vectis.evaluation.measures import per_query
+from vectis.rollouts.surroundings import AskCollection
+from vectis.runtime.paths import FolderLayout
+from vectis.runtime.settings import RolloutSettings
+from vectis.search.requests import TextSearch
+from vectis.search.service import SearchService
+
+LIMIT = 10
+
+
+def collection_asker(search: SearchService) -> AskCollection:
+    """Asks a collection as its callers would: the ids of the first ten documents."""
+
+    async def ask(collection: str, query: str) -> list[str]:
+        by = authorize_on(SYSTEM, Permission.READ_COLLECTIONS, collection)
+        answer = await search.search_text(by, TextSearch(query, limit=LIMIT, with_payload=False))
+        return [str(hit.id) for hit in answer.hits]
+
+    return ask
+
+
+def measured(
+    grades: Mapping[str, Mapping[str, int]], answers: Mapping[str, Sequence[str]]
+) -> Mapping[str, Mapping[str, float]]:
+    """See vectis.rollouts.surroundings.MeasureAnswers."""
+    ranked = {query: [(id, float(-rank)) for rank, id in enumerate(ids)] for query, ids in answers.items()}
+    return per_query(grades, ranked)
+
+
+async def open_hooks(stack: AsyncExitStack, settings: RolloutSettings, paths: FolderLayout) -> SignedHooks:
+    """The caller of webhooks, closed with `stack`."""
+    secret = settings.hook_secret.reveal().encode() or await asyncio.to_thread(
+        kept_secret, paths.hook_secret, setting="rollouts.hook_secret"
+    )
+    hooks = SignedHooks(secret, settings.addresses())
+    stack.push_async_callback(hooks.close)
+    return hooks

@@ -1,0 +1,150 @@
+"""Changing what an alias serves, on a real server: it promotes by itself, takes back by itself, and a kill costs nothing."""
+
+import signal
+from typing import Any
+
+import pytest
+from serving import RunningServer, StartServer, until
+
+WITHIN_S = 60.0
+V1 = "/api/v1"
+PAGES = [
+    {
+        "id": f"page-{number}",
+        "title": f"Page {number}",
+        "text": f"# Page {number}\n\nThe {word} of number {number}.\n\n"
+        + "Some words about it, and more of them. " * 40,
+    }
+    for number, word in enumerate(["harbour", "lantern", "orchard", "quarry", "meadow", "furnace"] * 5)
+]
+QUERIES = ["harbour", "lantern", "orchard"]
+SHORT = {"watch_s": 0, "grace_s": 600}
+SMALLER = {"chunking": {"target": 64, "overlap": 0}}
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> RunningServer:
+    return start_server()
+
+
+class Alias:
+    """An alias over a collection of its own, and what is asked of it."""
+
+    def __init__(self, server: RunningServer, name: str) -> None:
+        self.http, self.name, self.first = server.http, name, f"{name}_1"
+        self.post("/collections", {"name": self.first})
+        self.post(f"/collections/{self.first}/documents?wait=true", {"documents": PAGES})
+        assert self.http.put(f"{V1}/aliases/{name}", json={"collection": self.first}).is_success
+
+    def post(self, path: str, body: Any) -> Any:
+        answer = self.http.post(V1 + path, json=body)
+        assert answer.is_success, answer.text
+        return answer.json()
+
+    def start(self, **changes: Any) -> str:
+        spec = {"alias": self.name, "change": "reembed", "build": SMALLER, "validation": {"queries": QUERIES}}
+        return self.post("/rollouts", {**spec, **SHORT, **changes})["id"]
+
+    def get(self, id: str) -> Any:
+        return self.http.get(f"{V1}/rollouts/{id}").json()
+
+    def reaches(self, id: str, step: str) -> Any:
+        def there() -> Any:
+            seen = self.get(id)
+            return seen if seen["step"] == step else None
+
+        return until(there, WITHIN_S, f"step {step}, it is {self.get(id)}")
+
+    def answers_from(self) -> str:
+        found = self.post("/search", {"collection": self.name, "query": "harbour"})
+        assert found["results"]
+        return found["collection"]
+
+    def served(self) -> list[str]:
+        aliases = self.http.get("/deployment/status").json()["aliases"]
+        return [target["collection"] for each in aliases if each["alias"] == self.name for target in each["targets"]]
+
+
+def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: RunningServer) -> None:
+    docs = Alias(server, "docs")
+    began = docs.start()
+    seen = docs.reaches(began, "grace")
+    assert (seen["phase"], seen["promoted"]) == ("healthy", True)
+    assert docs.served() == [seen["candidate"]] == [docs.answers_from()]
+    built = docs.http.get(f"{V1}/collections/{seen['candidate']}").json()
+    assert built["profile"]["chunking"] == SMALLER["chunking"]
+    assert built["points"] > docs.http.get(f"{V1}/collections/{docs.first}").json()["points"]
+    explained = docs.http.get(f"{V1}/rollouts/{began}/explain").json()
+    assert [each["step"] for each in explained["transitions"]] == ["build", "validate", "switch", "watch", "grace"]
+    assert {each["name"] for each in explained["judgements"][0]["judgement"]["metrics"]} >= {"documents"}
+    late = {"documents": [{"id": "late", "title": "Late", "text": "A zeppelin came late."}]}
+    docs.post(f"/collections/{docs.name}/documents?wait=true", late)
+    docs.post(f"/rollouts/{began}/undo", {"reason": "as a test"})
+    assert docs.reaches(began, "grace")["phase"] == "aborted"
+    assert docs.served() == [docs.first]
+    found = docs.post("/search", {"collection": docs.name, "query": "zeppelin"})
+    assert (found["collection"], found["results"][0]["id"]) == (docs.first, "late"), (
+        "what was written meanwhile is there"
+    )
+
+
+def test_a_candidate_that_finds_nothing_is_taken_back_and_the_alias_never_moved(server: RunningServer) -> None:
+    docs = Alias(server, "broken")
+    docs.post("/collections", {"name": "broken_2"})
+    began = docs.start(candidate="broken_2", build=None)
+    refused = docs.http.delete(f"{V1}/collections/{docs.first}")
+    assert refused.status_code == 409
+    seen = docs.reaches(began, "grace")
+    assert (seen["phase"], seen["promoted"]) == ("aborted", False)
+    assert "0 of 3 queries find something" in seen["reason"]
+    steps = [each["step"] for each in docs.http.get(f"{V1}/rollouts/{began}/explain").json()["transitions"]]
+    assert "watch" not in steps
+    assert docs.served() == [docs.first] == [docs.answers_from()]
+
+
+def test_a_build_goes_on_when_its_worker_is_killed(server: RunningServer) -> None:
+    docs = Alias(server, "killed")
+    began = docs.start()
+    until(
+        lambda: docs.http.get(f"{V1}/collections/{docs.get(began)['candidate']}").is_success or None,
+        WITHIN_S,
+        "a candidate",
+    )
+    server.processes()["worker"].send_signal(signal.SIGKILL)
+    assert docs.reaches(began, "grace")["promoted"]
+    assert docs.served() == [docs.get(began)["candidate"]]
+
+
+def test_a_candidate_of_vectors_is_filled_and_what_served_before_is_removed(server: RunningServer) -> None:
+    http = server.http
+    http.post(f"{V1}/collections", json={"name": "vecs_1", "vectors": {"dense": {"size": 2}}})
+    points = [{"id": number, "vector": [1.0, number], "payload": {"n": number}} for number in range(700)]
+    assert http.put(f"{V1}/collections/vecs_1/points", json={"points": points}).is_success
+    assert http.put(f"{V1}/aliases/vecs", json={"collection": "vecs_1"}).is_success
+    spec = {"alias": "vecs", "change": "index_config", "build": {"hnsw": {"m": 8}}, "watch_s": 0, "grace_s": 0}
+    began = http.post(f"{V1}/rollouts", json=spec).json()["id"]
+    seen = until(
+        lambda: found if (found := http.get(f"{V1}/rollouts/{began}").json())["step"] == "done" else None,
+        WITHIN_S,
+        "done",
+    )
+    assert seen["promoted"]
+    built = http.get(f"{V1}/collections/vecs").json()
+    assert (built["name"], built["points"], built["profile"]["schema"]["hnsw"]["m"]) == (seen["candidate"], 700, 8)
+    assert http.get(f"{V1}/collections/vecs_1").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"build": None}, "candidate"),
+        ({"build": {"chunking": {"target": 1}}}, "chunking.target"),
+        ({"hooks": [{"url": "http://localhost/agree"}]}, "hooks[0].url"),
+        ({"alias": "absent"}, "alias"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_at_once(server: RunningServer, changes: dict[str, Any], field: str) -> None:
+    spec = {"alias": "docs", "change": "reembed", "build": SMALLER, **SHORT, **changes}
+    answer = server.http.post(f"{V1}/rollouts", json=spec)
+    assert answer.status_code in (404, 422), answer.text
+    assert answer.json()["field"] == field
