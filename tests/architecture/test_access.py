@@ -12,6 +12,9 @@ PASS_MAKERS = {
     "vectis.entrypoints.rest.operation",
     "vectis.entrypoints.rest.reception",
     "vectis.catalog.jobs",
+    "vectis.rollouts.building",
+    "vectis.rollouts.reconciler",
+    "vectis.runtime.rollout_wiring",
     "vectis.runtime.access_wiring",
     "vectis.runtime.wiring",
 }

@@ -107,7 +107,7 @@ class CatalogService:
 
     async def cloned(self, source: CollectionPass, build: CandidateBuild) -> CollectionProfile:
         """The profile of a collection like another but for `build`. Raises CollectionNotFound, InvalidInput, LimitExceeded."""
-        source.require(Permission.READ_COLLECTIONS)
+        source.require(Permission.WRITE_COLLECTIONS)
         described = await self._described(source)
         profile = described.collection.profile
         if profile.embedding is None and build.chunking is not None:

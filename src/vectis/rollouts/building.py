@@ -13,7 +13,7 @@ from vectis.domain.ports.jobs import JobContext, JobQueue
 from vectis.domain.rollouts import Rollout, Step
 from vectis.rollouts.copying import copy_points
 from vectis.rollouts.rules import CandidateState
-from vectis.rollouts.surroundings import CollectionKeeping, IndexDocuments, Points, RolloutParts
+from vectis.rollouts.surroundings import CollectionKeeping, IndexDocuments, RolloutParts, RolloutPoints
 
 ROLLOUT_BUILD = "rollout_build"
 """The job kind that fills a candidate. Payload: {"collection": the candidate, "rollout": id, "attempt": number}."""
@@ -34,7 +34,7 @@ class CandidateBuilder:
         *,
         store: RolloutParts,
         collections: CollectionKeeping,
-        points: Points,
+        points: RolloutPoints,
         index: IndexDocuments,
         queue: JobQueue,
         clock: Clock,
@@ -69,7 +69,7 @@ class CandidateBuilder:
         if await is_there(self._store, rollout.candidate):
             await self._collections.delete(_pass_to(Permission.DELETE_COLLECTIONS, rollout.candidate), grace_minutes=0)
         to = _pass_to(Permission.WRITE_COLLECTIONS, rollout.candidate)
-        await self._collections.clone(to, _pass_to(Permission.READ_COLLECTIONS, rollout.stable), build)
+        await self._collections.clone(to, _pass_to(Permission.WRITE_COLLECTIONS, rollout.stable), build)
         payload = {"collection": rollout.candidate, "rollout": rollout.id, "attempt": rollout.attempt}
         now = self._clock.now()
         await self._queue.submit(Job(_job_id(rollout), ROLLOUT_BUILD, JobState.PENDING, payload, created_at=now))

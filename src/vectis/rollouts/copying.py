@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 
 from vectis.domain.points import Point, PointId, Record
-from vectis.rollouts.surroundings import Points
+from vectis.rollouts.surroundings import RolloutPoints
 
 POINTS_PER_COPY = 256
 
 
-async def copy_points(points: Points, source: str, target: str, offset: PointId | None) -> tuple[int, PointId | None]:
+async def copy_points(
+    points: RolloutPoints, source: str, target: str, offset: PointId | None
+) -> tuple[int, PointId | None]:
     """Copy what `target` lacks of the points of `source` from `offset` on; how many, and where the next ones begin.
 
     What changes in `source` while it is copied is read again, since the copy may have come after the change.
@@ -24,7 +26,7 @@ async def copy_points(points: Points, source: str, target: str, offset: PointId 
     return len(lacking), page.next_offset
 
 
-async def _changed(points: Points, source: str, target: str, written: Sequence[Record]) -> list[Record]:
+async def _changed(points: RolloutPoints, source: str, target: str, written: Sequence[Record]) -> list[Record]:
     """Those that are other by now; what is gone from `source` is removed from `target`."""
     ids = [record.id for record in written]
     now = {record.id: record for record in await points.retrieve(source, ids, with_vectors=True)}

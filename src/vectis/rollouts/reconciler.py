@@ -4,8 +4,6 @@ import asyncio
 from contextlib import suppress
 from datetime import timedelta
 
-import structlog
-
 from vectis.domain.access import SYSTEM, Permission, authorize_on
 from vectis.domain.errors import Conflict, DiskFull, InvalidInput, NotFound, Unavailable, VectisError
 from vectis.domain.judgements import Judgement, Verdict
@@ -13,7 +11,7 @@ from vectis.domain.ports.clock import Clock
 from vectis.domain.rollouts import Rollout, Step
 from vectis.rollouts.building import CandidateBuilder, is_there
 from vectis.rollouts.rules import Action, Ask, Build, Move, Retire, SetRoute, Validate, Wait, World, next_action
-from vectis.rollouts.surroundings import CollectionKeeping, HookCaller, RolloutParts
+from vectis.rollouts.surroundings import CollectionKeeping, HookCaller, Note, RolloutParts
 from vectis.rollouts.transitions import aborted
 from vectis.rollouts.validation import NO_SPLIT, Validator
 
@@ -24,8 +22,6 @@ LEAD = timedelta(seconds=15)
 
 _ACTIONS_MAX = 20
 """Actions of one rollout in one tick: from one pause to the next there are fewer."""
-
-log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("vectis.rollouts")
 
 
 class Reconciler:
@@ -41,6 +37,7 @@ class Reconciler:
         validator: Validator,
         hooks: HookCaller,
         clock: Clock,
+        note: Note,
     ) -> None:
         self._worker = worker
         self._store = store
@@ -49,6 +46,7 @@ class Reconciler:
         self._validator = validator
         self._hooks = hooks
         self._clock = clock
+        self._note = note
 
     async def run(self, stop: asyncio.Event) -> None:
         """Tick until told to stop; then another worker may go on at once."""
@@ -56,7 +54,7 @@ class Reconciler:
             try:
                 await self.tick()
             except (Unavailable, DiskFull) as error:
-                log.warning("rollouts wait", error=str(error))
+                self._note("", f"waits: {error.message}")
             with suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), TICK_S)
         with suppress(Unavailable, DiskFull):
@@ -75,7 +73,7 @@ class Reconciler:
             except (Unavailable, DiskFull):
                 raise
             except VectisError as error:
-                log.warning("rollout waits", rollout=rollout.id, error=str(error))
+                self._note(rollout.id, f"waits: {error.message}")
 
     async def _move_on(self, rollout_id: str) -> None:
         for _ in range(_ACTIONS_MAX):
@@ -120,14 +118,16 @@ class Reconciler:
                 with suppress(Conflict):  # it was changed meanwhile: read again what it is now
                     by = authorize_on(SYSTEM, Permission.WRITE_COLLECTIONS, alias)
                     await self._collections.set_plan(by, plan, read_version=read_version)
-                    log.info("route set", rollout=rollout.id, alias=alias, to=[t.collection for t in plan.targets])
+                    self._note(
+                        rollout.id, f"{alias} leads to {', '.join(target.collection for target in plan.targets)}"
+                    )
             case Build():
                 try:
                     await self._builder.begin(rollout)
                 except (InvalidInput, NotFound, Conflict) as error:
                     await self._keep(aborted(rollout, f"the candidate could not be built: {error.message}"))
             case Validate():
-                judgement = await self._validated(rollout)
+                judgement = await self._judged(rollout)
                 await self._store.keep_judgement(rollout.id, rollout.generation, judgement)
             case Ask(point, agreed, refused):
                 hooks = [hook for hook in rollout.spec.hooks if hook.at is point]
@@ -138,7 +138,7 @@ class Reconciler:
             case Wait():
                 pass
 
-    async def _validated(self, rollout: Rollout) -> Judgement:
+    async def _judged(self, rollout: Rollout) -> Judgement:
         try:
             return await self._validator.validate(rollout)
         except (InvalidInput, NotFound) as error:
@@ -146,6 +146,4 @@ class Reconciler:
 
     async def _keep(self, rollout: Rollout) -> None:
         if await self._store.keep_rollout(rollout, by=RECONCILER, now=self._clock.now()):
-            log.info(
-                "rollout", rollout=rollout.id, phase=rollout.phase.value, step=rollout.step.value, reason=rollout.reason
-            )
+            self._note(rollout.id, f"{rollout.phase} at {rollout.step}: {rollout.reason}")

@@ -6,7 +6,7 @@ from uuid import uuid4
 import msgspec
 from msgspec.structs import replace
 
-from vectis.domain.access import CollectionPass, Pass, Permission, authorize_on, tenant_of
+from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
 from vectis.domain.errors import CollectionNotFound, Conflict, InvalidInput, LimitExceeded, NotFound, RolloutNotFound
 from vectis.domain.judgements import Judgement
 from vectis.domain.ports.clock import Clock
@@ -71,8 +71,7 @@ class RolloutService:
         await self._check_validation(spec, stable)
         if spec.build is not None:
             check_name(name)
-            source = authorize_on(by.caller, Permission.READ_COLLECTIONS, by.caller.own_name(stable))
-            await self._collections.cloned(source, spec.build)
+            await self._collections.cloned(by, spec.build)
         rollout = Rollout(uuid4().hex, spec, stable, name, created_at=now)
         await self._store.add_rollout(rollout, by=by.caller.name)
         return rollout

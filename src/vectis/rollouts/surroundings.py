@@ -24,11 +24,15 @@ MeasureAnswers = Callable[
 """Measure -> query -> value, from the grades of each query's answers and from the ids that were found, best first."""
 
 
+Note = Callable[[str, str], None]
+"""Writes to the log what happened to a rollout: its id, empty for all of them, and words."""
+
+
 class RolloutParts(RolloutStore, CollectionStore, DocumentStore, DivergenceStore, JobLedger, Protocol):
     """The parts of the control store that rollouts keep and read."""
 
 
-class Points(PointReader, PointWriter, Protocol):
+class RolloutPoints(PointReader, PointWriter, Protocol):
     """The parts of the engine that rollouts copy points with."""
 
 

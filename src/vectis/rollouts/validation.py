@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
 from vectis.domain.rollouts import Rollout
-from vectis.rollouts.surroundings import AskCollection, MeasureAnswers, Points, RolloutParts
+from vectis.rollouts.surroundings import AskCollection, MeasureAnswers, RolloutParts, RolloutPoints
 
 COUNT_TOLERANCE = 0.01
 """Share by which the candidate may hold more or less than the stable collection: writes go on while both are counted."""
@@ -19,7 +19,9 @@ NO_SPLIT = MetricJudgement("split", Verdict.SUCCESSFUL, "the traffic is not spli
 class Validator:
     """Asks both collections the same queries, and counts."""
 
-    def __init__(self, *, store: RolloutParts, points: Points, ask: AskCollection, measure: MeasureAnswers) -> None:
+    def __init__(
+        self, *, store: RolloutParts, points: RolloutPoints, ask: AskCollection, measure: MeasureAnswers
+    ) -> None:
         self._store = store
         self._points = points
         self._ask = ask

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 
+import structlog
+
 from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.webhooks.caller import SignedHooks
 from vectis.domain.access import SYSTEM, Permission, authorize_on
@@ -15,6 +17,8 @@ from vectis.search.requests import TextSearch
 from vectis.search.service import SearchService
 
 LIMIT = 10
+
+log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("vectis.rollouts")
 
 
 def collection_asker(search: SearchService) -> AskCollection:
@@ -34,6 +38,11 @@ def measured(
     """See vectis.rollouts.surroundings.MeasureAnswers."""
     ranked = {query: [(id, float(-rank)) for rank, id in enumerate(ids)] for query, ids in answers.items()}
     return per_query(grades, ranked)
+
+
+def noted(rollout: str, said: str) -> None:
+    """See vectis.rollouts.surroundings.Note."""
+    log.info("rollout", rollout=rollout, said=said)
 
 
 async def open_hooks(stack: AsyncExitStack, settings: RolloutSettings, paths: FolderLayout) -> SignedHooks:

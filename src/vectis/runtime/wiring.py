@@ -71,8 +71,8 @@ from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
+from vectis.runtime.rollout_wiring import collection_asker, measured, noted, open_hooks
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
-from vectis.runtime.rollout_wiring import collection_asker, measured, open_hooks
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
@@ -223,6 +223,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             ),
             hooks=await open_hooks(stack, settings.rollouts, paths),
             clock=parts.clock,
+            note=noted,
         )
         await fire_schedules(stack, parts.store, parts.clock)
         yield Worker(runner, handlers, reconciler)
