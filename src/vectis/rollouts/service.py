@@ -22,7 +22,7 @@ QUERIES_MAX = 1000
 LIST_MAX = 1000
 
 
-class Explained(msgspec.Struct, frozen=True):
+class ExplainedRollout(msgspec.Struct, frozen=True):
     """A rollout with its history and what was judged, by generation."""
 
     rollout: Rollout
@@ -96,11 +96,13 @@ class RolloutService:
         found = await self._store.rollouts(limit=LIST_MAX, alias=alias)
         return [rollout for rollout in found if by.sees(rollout.spec.alias)][:limit]
 
-    async def explain(self, by: Pass, rollout_id: str) -> Explained:
+    async def explain(self, by: Pass, rollout_id: str) -> ExplainedRollout:
         """A rollout, every change it went through, and every judgement. Raises RolloutNotFound."""
         by.require(Permission.READ_COLLECTIONS)
         rollout = await self._seen(by, rollout_id)
-        return Explained(rollout, await self._store.transitions(rollout_id), await self._store.judgements(rollout_id))
+        return ExplainedRollout(
+            rollout, await self._store.transitions(rollout_id), await self._store.judgements(rollout_id)
+        )
 
     async def standing(self, by: Pass) -> list[AliasStanding]:
         """Every alias that the caller sees, with its newest rollout."""
