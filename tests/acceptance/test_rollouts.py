@@ -134,6 +134,11 @@ def test_a_candidate_of_vectors_is_filled_and_what_served_before_is_removed(serv
     assert http.get(f"{V1}/collections/vecs_1").status_code == 404
 
 
+@pytest.fixture(scope="module")
+def plain(server: RunningServer) -> Alias:
+    return Alias(server, "plain")
+
+
 @pytest.mark.parametrize(
     ("changes", "field"),
     [
@@ -143,8 +148,8 @@ def test_a_candidate_of_vectors_is_filled_and_what_served_before_is_removed(serv
         ({"alias": "absent"}, "alias"),
     ],
 )
-def test_what_makes_no_sense_is_refused_at_once(server: RunningServer, changes: dict[str, Any], field: str) -> None:
-    spec = {"alias": "docs", "change": "reembed", "build": SMALLER, **SHORT, **changes}
-    answer = server.http.post(f"{V1}/rollouts", json=spec)
+def test_what_makes_no_sense_is_refused_at_once(plain: Alias, changes: dict[str, Any], field: str) -> None:
+    spec = {"alias": plain.name, "change": "reembed", "build": SMALLER, **SHORT, **changes}
+    answer = plain.http.post(f"{V1}/rollouts", json=spec)
     assert answer.status_code in (404, 422), answer.text
     assert answer.json()["field"] == field
