@@ -1,6 +1,10 @@
 """Changing what an alias serves, on a real server: it promotes by itself, takes back by itself, and a kill costs nothing."""
 
+import json
 import signal
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -86,6 +90,23 @@ def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: Run
     assert (found["collection"], found["results"][0]["id"]) == (docs.first, "late"), (
         "what was written meanwhile is there"
     )
+
+
+def test_the_command_line_starts_and_explains(server: RunningServer, tmp_path: Path) -> None:
+    docs = Alias(server, "spoken")
+    docs.post("/collections", {"name": "spoken_2"})
+    file = tmp_path / "rollout.json"
+    file.write_text(json.dumps({"alias": "spoken", "change": "data_refresh", "candidate": "spoken_2", **SHORT}))
+
+    def say(*words: str) -> str:
+        command = [sys.executable, "-m", "vectis", "rollout", *words, "--url", server.url]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=WITHIN_S).stdout
+
+    began = json.loads(say("start", str(file), "--json"))["id"]
+    docs.reaches(began, "grace")
+    assert "0 of 30 documents" in say("explain", began, "--json")
+    assert began in say("list", "--alias", "spoken", "--json")
+    assert json.loads(say("change", began, "retry", "--json"))["attempt"] == 2
 
 
 def test_a_candidate_that_finds_nothing_is_taken_back_and_the_alias_never_moved(server: RunningServer) -> None:

@@ -67,7 +67,7 @@ HINTS = {
     "document_not_found": "`vectis documents list` shows what there is",
     "job_not_found": "`vectis jobs list` shows what there is",
     "schedule_not_found": "`vectis schedules list` shows what there is",
-    "rollout_not_found": "GET /api/v1/rollouts shows what there is",
+    "rollout_not_found": "`vectis rollout list` shows what there is",
     "unauthenticated": "give --api-key or VECTIS_API_KEY; with --data-dir of a local server none is needed",
     "invalid_credentials": "`vectis keys list` shows the keys; `vectis keys rotate NAME` replaces those of a principal",
     "principal_not_found": "`vectis users list` shows who there is",
