@@ -63,6 +63,10 @@ class Admission:
         """End a request that was let in."""
         self._at_work -= 1
 
+    def at_work(self) -> int:
+        """How many requests are at work in this process."""
+        return self._at_work
+
     async def count(self, address: str, caller: Caller | None, *, vector_api: bool) -> list[Allowance]:
         """Count a request against every policy that is about it; `caller` is None when its credentials were missing or wrong.
 

@@ -2,11 +2,17 @@
 
 import msgspec
 
+from vectis.domain.routes import Route, Routing
+
+INTERRUPTED = "interrupted"
+"""The outcome of a query that ended without answer or error: its sender went away, or there is a bug."""
+
 
 class Measurement(msgspec.Struct, frozen=True):
     """One query: where it went, how it ended, how long its stages took (milliseconds).
 
-    `filter_keys` are the payload keys that its filter tested, and whether an index served each.
+    `outcome` is `ok`, the code of an error, or INTERRUPTED. `route` is the name's, None for a collection's own; `kept`: the
+    answer was not computed. `filter_keys` are the payload keys that its filter tested, and whether an index served each.
     """
 
     name: str
@@ -19,6 +25,9 @@ class Measurement(msgspec.Struct, frozen=True):
     took_ms: float = 0.0
     stages_ms: dict[str, float] = {}
     filter_keys: dict[str, bool] = {}
+    route: Route | None = None
+    routing: Routing = Routing()
+    kept: bool = False
 
 
 class FilterUse(msgspec.Struct, frozen=True):

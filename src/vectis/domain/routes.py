@@ -5,6 +5,7 @@ from hashlib import md5
 
 import msgspec
 
+from vectis.domain.errors import InvalidInput
 from vectis.domain.shapes import Shape
 
 
@@ -14,6 +15,18 @@ class Target(Shape, frozen=True):
     collection: str
     variant: str = "stable"
     weight_percent: float = 100.0
+
+
+class Routing(msgspec.Struct, frozen=True):
+    """What a request says about who shall answer it.
+
+    `key` decides; `sticky`: its sender gave it and keeps it, otherwise it is the request's own. `variant` is the one that a
+    tester wants, whatever the key.
+    """
+
+    key: str = ""
+    sticky: bool = False
+    variant: str = ""
 
 
 class Mirror(msgspec.Struct, frozen=True):
@@ -49,6 +62,19 @@ class RoutePlan(msgspec.Struct, frozen=True):
             if position < upper:
                 return target
         return self.targets[0]
+
+    def choose(self, routing: Routing) -> Target:
+        """The target that a request gets. InvalidInput when it wants a variant that there is not."""
+        if not routing.variant:
+            return self.assign(routing.key)
+        for target in self.targets:
+            if target.variant == routing.variant:
+                return target
+        there = ", ".join(target.variant for target in self.targets)
+        raise InvalidInput(
+            f"X-Vectis-Variant: no variant {routing.variant[:40]!r} answers now; there is {there}",
+            field="X-Vectis-Variant",
+        )
 
     @property
     def written(self) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """What each process saw of an alias under a rollout, and how it adds up. Reports are whole, so that one may come twice."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 from msgspec.structs import replace
@@ -10,6 +10,10 @@ from vectis.domain.evidence import ShadowPair, VariantTick
 
 TICK_S = 5.0
 """How long a tick lasts; ticks begin at multiples of it since 1970, so that those of all processes are the same."""
+
+
+REPORTED_S = 3.0
+"""How long after its end a tick may still grow: each process reports about each second."""
 
 
 class TickReport(msgspec.Struct, frozen=True):
@@ -44,6 +48,11 @@ class TrafficWindow(msgspec.Struct, frozen=True):
 
     started: datetime
     variants: dict[str, VariantTick]
+
+
+def settled_before(now: datetime) -> datetime:
+    """Ticks that began before this are whole, unless a process cannot reach the store."""
+    return now - timedelta(seconds=TICK_S + REPORTED_S)
 
 
 def windows(reports: Iterable[TickReport]) -> list[TrafficWindow]:

@@ -19,6 +19,7 @@ from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache, EmbeddingStore
 from vectis.domain.ports.limits import RateLimiter
+from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.versions import Versions
 from vectis.runtime.settings import Settings
 
@@ -71,8 +72,8 @@ class Caches:
         self._metrics.export_counts(METRICS["embeddings"], "The cache of vectors", embeddings.counts)
         return embeddings
 
-    async def answers(self, directory: Directory, versions: Versions) -> AnswerCache | None:
-        """The answer cache; None when it is off."""
+    async def answers(self, directory: Directory, versions: Versions, log: MeasurementLog) -> AnswerCache | None:
+        """The answer cache, which writes its hits to `log`; None when it is off."""
         cache = self._settings.cache
         if not (cache.enabled and cache.answers_bytes):
             return None
@@ -80,7 +81,7 @@ class Caches:
             directory,
             versions,
             self._clock,
-            self._metrics,
+            log,
             await self._tier(),
             bytes_max=cache.answers_bytes,
             ttl_s=cache.answers_ttl_s,

@@ -100,6 +100,18 @@ class SearchSection(Shape, frozen=True):
     timeout_s: float = 30.0
 
 
+class TrafficSettings(Shape, frozen=True):
+    """Traffic of rollouts. Mirrored queries take `mirror_share_percent` of an API process's time at most.
+
+    None is mirrored while more than `mirror_at_work_max` requests are at work in the process. `keep_words`: a few queries whose
+    answers differ most are kept in words, which may be personal; otherwise hashes are.
+    """
+
+    mirror_share_percent: float = 10.0
+    mirror_at_work_max: int = 8
+    keep_words: bool = False
+
+
 class CatalogSettings(Shape, frozen=True):
     """Collections. A deleted one is removed after `grace_minutes`, until then `vectis collections undelete` brings it back."""
 
@@ -205,6 +217,7 @@ class Settings(Shape, frozen=True):
     embedder: EmbedderSettings = EmbedderSettings()
     cache: CacheSettings = CacheSettings()
     search: SearchSection = SearchSection()
+    traffic: TrafficSettings = TrafficSettings()
     catalog: CatalogSettings = CatalogSettings()
     jobs: JobSettings = JobSettings()
     limits: LimitSettings = LimitSettings()

@@ -51,6 +51,7 @@ from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.ports.limits import RateLimiter
+from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler
@@ -76,10 +77,10 @@ from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
+from vectis.runtime.traffic_wiring import make_search, open_shadows, open_traffic
 from vectis.search.embeddings import QueryEmbeddings
-from vectis.search.filter_indexes import FilterIndexes
-from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
+from vectis.search.shadows import Shadows
 
 log = structlog.stdlib.get_logger("vectis.wiring")
 
@@ -121,8 +122,11 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=QUERY_LOOKUP_S)
         access = make_access(settings.access, paths, parts.store, parts.clock, parts.metrics)
         await look_after_access(stack, settings.server, access.authenticator)
-        answers = await caches.answers(parts.directory, parts.versions)
+        traffic = await open_traffic(stack, parts.metrics, parts.store, parts.clock, process=process)
+        answers = await caches.answers(parts.directory, parts.versions, traffic)
         divergences = Divergences(parts.store, parts.clock)
+        admission = _admission(settings.limits, parts, await caches.limiter())
+        shadows = open_shadows(stack, settings, parts.metrics, parts.directory, traffic, parts.clock, admission)
         yield Services(
             catalog=parts.catalog,
             points=PointService(
@@ -135,7 +139,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 divergences=divergences,
                 clock=parts.clock,
             ),
-            search=_search(settings, parts, embeddings),
+            search=_search(settings, parts, embeddings, traffic, shadows),
             readiness=readiness(
                 parts.store,
                 parts.engine,
@@ -154,7 +158,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 hook_urls=settings.rollouts.addresses(),
             ),
             configuration=RunningConfiguration(configuration),
-            admission=_admission(settings.limits, parts, await caches.limiter()),
+            admission=admission,
             audit=await _open_audit(stack, settings.audit, paths, parts),
             access=access.service,
             logins=access.logins,
@@ -218,7 +222,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             validator=Validator(
                 store=parts.store,
                 points=parts.engine,
-                ask=collection_asker(_search(settings, parts, embeddings)),
+                ask=collection_asker(_search(settings, parts, embeddings, parts.metrics)),
                 measure=measured,
             ),
             hooks=await open_hooks(stack, settings.rollouts, paths),
@@ -277,21 +281,11 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     )
 
 
-def _search(settings: Settings, parts: _Parts, embeddings: EmbeddingCache) -> SearchService:
-    return SearchService(
-        directory=parts.directory,
-        reader=parts.engine,
-        indexes=FilterIndexes(parts.engine, parts.clock),
-        embeddings=QueryEmbeddings(parts.embedder, embeddings),
-        sparse=parts.bm25,
-        log=parts.metrics,
-        clock=parts.clock,
-        limits=SearchLimits(
-            limit_max=settings.search.limit_max,
-            batch_max=settings.search.batch_max,
-            timeout_s=settings.search.timeout_s,
-        ),
-    )
+def _search(
+    settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, shadows: Shadows | None = None
+) -> SearchService:
+    asked = QueryEmbeddings(parts.embedder, embeddings)
+    return make_search(settings, parts.directory, parts.engine, asked, parts.bm25, parts.clock, log, shadows)
 
 
 def _admission(limits: LimitSettings, parts: _Parts, limiter: RateLimiter) -> Admission:

@@ -111,7 +111,7 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
 
 def engine_query(request: TextSearch, plan: TextPlan, vectors: dict[str, Dense | SparseVector]) -> EngineQuery:
     """The one question for the engine, from the vectors that could be made (in the order of `plan.using`)."""
-    prefetches = tuple(_prefetch(name, vectors[name], plan) for name in plan.using if name in vectors)
+    prefetches = tuple(_prefetch(name, vectors[name], request, plan) for name in plan.using if name in vectors)
     return EngineQuery(
         prefetches=prefetches,
         limit=plan.candidates if plan.grouped else plan.limit,
@@ -136,7 +136,7 @@ def score_prefetches(
     chunk_depth = {DENSE: settings.prefetch_dense, SPARSE: settings.prefetch_sparse}
     prefetches: list[Prefetch] = []
     for name, vector in vectors.items():
-        params = default_params(settings) if name == DENSE else SearchParams()
+        params = _dense_params(request, settings) if name == DENSE else SearchParams()
         asked = [(name, chunk_depth[name], plan.candidates)]
         if (whole := _WHOLE_OF[name]) in plan.whole:
             asked.append((whole, settings.prefetch_documents, plan.wanted))
@@ -208,9 +208,13 @@ def default_params(settings: SearchSettings) -> SearchParams:
     )
 
 
-def _prefetch(name: str, vector: Dense | SparseVector, plan: TextPlan) -> Nearest:
+def _dense_params(request: TextSearch, settings: SearchSettings) -> SearchParams:
+    return SearchParams(exact=True) if request.exact else default_params(settings)
+
+
+def _prefetch(name: str, vector: Dense | SparseVector, request: TextSearch, plan: TextPlan) -> Nearest:
     if name == DENSE:
-        depth, params = plan.settings.prefetch_dense, default_params(plan.settings)
+        depth, params = plan.settings.prefetch_dense, _dense_params(request, plan.settings)
     else:
         depth, params = plan.settings.prefetch_sparse, SearchParams()
     return Nearest(vector=vector, using=name, limit=max(depth, plan.candidates), params=params)

@@ -8,6 +8,7 @@ from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
 from vectis.domain.profiles import Scores, SearchSettings
 from vectis.domain.queries import Fusion, SearchParams, Selector
+from vectis.domain.routes import Routing
 from vectis.domain.shapes import Shape
 
 Mode = Literal["default", "hybrid", "dense", "sparse"]
@@ -35,7 +36,7 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
 
 
 class TextSearch(msgspec.Struct, frozen=True):
-    """A question in words. `group` joins the chunks of a document into one result; `key` is the routing key."""
+    """A question in words. `group` joins the chunks of a document into one result; `exact` uses no index of dense vectors."""
 
     query: str
     mode: Mode = "default"
@@ -48,7 +49,8 @@ class TextSearch(msgspec.Struct, frozen=True):
     with_vectors: Selector = False
     explain: bool = False
     overrides: Overrides = Overrides()
-    key: str = ""
+    exact: bool = False
+    routing: Routing = Routing()
 
 
 class VectorSearch(msgspec.Struct, frozen=True):
@@ -63,7 +65,7 @@ class VectorSearch(msgspec.Struct, frozen=True):
     score_threshold: float | None = None
     with_payload: Selector = True
     with_vectors: Selector = False
-    key: str = ""
+    routing: Routing = Routing()
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -95,7 +97,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Hits, best first. `stages_ms` are the times of embed, engine and assemble.
+    """Hits, best first. `stages_ms` are the times of embed, engine and assemble; `route_version` is 0 where there is no alias.
 
     `filter_keys`: the payload keys that the filter tested, and whether an index served each.
     """
@@ -107,3 +109,4 @@ class Answer(msgspec.Struct, frozen=True):
     degraded: tuple[str, ...] = ()
     stages_ms: dict[str, float] = {}
     filter_keys: dict[str, bool] = {}
+    route_version: int = 0

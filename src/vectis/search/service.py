@@ -1,14 +1,14 @@
 """The use cases of search. One question to the engine, one reading of what is shown; one measurement, whatever the outcome."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
-import msgspec
+from msgspec.structs import replace
 
 from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
 from vectis.domain.errors import DeadlineExceeded, EmbedderUnavailable, InvalidInput, LimitExceeded, VectisError
-from vectis.domain.measurements import Measurement
+from vectis.domain.measurements import INTERRUPTED, Measurement
 from vectis.domain.points import Dense, SparseVector
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory, Resolved
@@ -17,12 +17,14 @@ from vectis.domain.ports.engine import PointReader
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.profiles import DENSE, SPARSE, Scores
 from vectis.domain.queries import EngineQuery
+from vectis.domain.routes import Routing
 from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.requests import Answer, Hit, TextSearch, VectorSearch
 from vectis.search.scores import ScoreFusion
+from vectis.search.shadows import Ask, Asked, Shadows
 
 
 class SearchService:
@@ -38,6 +40,7 @@ class SearchService:
         sparse: SparseEncoder,
         log: MeasurementLog,
         clock: Clock,
+        shadows: Shadows | None,
         limits: plan.SearchLimits,
     ) -> None:
         self._directory = directory
@@ -47,6 +50,7 @@ class SearchService:
         self._sparse = sparse
         self._log = log
         self._clock = clock
+        self._shadows = shadows
         self._limits = limits
 
     async def search_text(self, by: CollectionPass, request: TextSearch) -> Answer:
@@ -55,11 +59,11 @@ class SearchService:
         Raises CollectionNotFound, EmptyQuery, LimitExceeded, InvalidFilter, Unsupported, DeadlineExceeded,
         EngineUnavailable; EmbedderUnavailable in dense mode only, hybrid then answers from BM25 and says so.
         """
-        return await self._measured(by, request.key, request.mode, lambda to: self._text(request, to))
+        return await self._measured(by, request, request.mode, self._text)
 
     async def search_vector(self, by: CollectionPass, request: VectorSearch) -> Answer:
         """Answer a question given as a vector. Raises as search_text, and InvalidVector or WrongDimension."""
-        return await self._measured(by, request.key, "vector", lambda to: self._vector(request, to))
+        return await self._measured(by, request, "vector", self._vector)
 
     async def search_vectors(self, searches: Sequence[tuple[CollectionPass, VectorSearch]]) -> list[Answer]:
         """Answer several vector searches, each with its pass, in order; one that fails fails them all.
@@ -98,9 +102,7 @@ class SearchService:
             query = plan.engine_query(request, text_plan, vectors)
             hits = await self._fused_by_engine(to.collection.name, request, text_plan, query, laps)
         terms = frozenset(words.indices)
-        hits = [
-            msgspec.structs.replace(hit, snippet=assemble.with_snippet(hit, terms, self._sparse.term)) for hit in hits
-        ]
+        hits = [replace(hit, snippet=assemble.with_snippet(hit, terms, self._sparse.term)) for hit in hits]
         laps.end("assemble")
         keys = await self._indexes.keys(to.collection.name, request.filter)
         return _answer(to, hits, degraded, laps.stages_ms, keys)
@@ -158,8 +160,7 @@ class SearchService:
         if explainer is None:
             return hits
         return [
-            msgspec.structs.replace(hit, reasons=explainer.reasons(hit.id if hit.point_id is None else hit.point_id))
-            for hit in hits
+            replace(hit, reasons=explainer.reasons(hit.id if hit.point_id is None else hit.point_id)) for hit in hits
         ]
 
     async def _query_vectors(
@@ -190,19 +191,19 @@ class SearchService:
             )
         return await self._embeddings.vector(query)
 
-    async def _measured(
-        self, by: CollectionPass, key: str, mode: str, ask: Callable[[Resolved], Awaitable[Answer]]
-    ) -> Answer:
+    async def _measured(self, by: CollectionPass, request: Asked, mode: str, ask: Ask[Asked]) -> Answer:
         """Resolve, ask within the deadline, and write one measurement whatever happens."""
         by.require(Permission.READ_COLLECTIONS)
         started = self._clock.monotonic()
-        to = await self._directory.resolve(by.collection, key)
-        outcome = "ok"
+        to = await self._directory.resolve(by.collection, request.routing)
+        outcome = INTERRUPTED
         answer: Answer | None = None
         try:
             async with asyncio.timeout(self._limits.timeout_s):
-                answer = await ask(to)
-                return msgspec.structs.replace(answer, took_ms=self._since(started))
+                answer = await ask(request, to)
+                outcome = "ok"
+                self._mirrored(to, request, ask)
+                return replace(answer, took_ms=self._since(started))
         except TimeoutError:
             outcome = DeadlineExceeded.code
             raise DeadlineExceeded(
@@ -213,7 +214,13 @@ class SearchService:
             outcome = error.code
             raise
         finally:
-            self._log.append(_measurement(by.collection, to, mode, outcome, answer, self._since(started)))
+            self._log.append(
+                _measurement(by.collection, request.routing, to, mode, outcome, answer, self._since(started))
+            )
+
+    def _mirrored(self, to: Resolved, request: Asked, ask: Ask[Asked]) -> None:
+        if self._shadows is not None and to.route is not None and to.route.plan.mirror is not None:
+            self._shadows.offer(to.route, to.route.plan.mirror, request, ask)
 
     def _since(self, started: float) -> float:
         return round((self._clock.monotonic() - started) * 1000, 3)
@@ -235,7 +242,7 @@ class _Laps:
 
 
 def _measurement(
-    name: str, to: Resolved, mode: str, outcome: str, answer: Answer | None, took_ms: float
+    name: str, routing: Routing, to: Resolved, mode: str, outcome: str, answer: Answer | None, took_ms: float
 ) -> Measurement:
     return Measurement(
         name=name,
@@ -248,6 +255,8 @@ def _measurement(
         took_ms=took_ms,
         stages_ms=answer.stages_ms if answer else {},
         filter_keys=answer.filter_keys if answer else {},
+        route=to.route,
+        routing=routing,
     )
 
 
@@ -266,4 +275,5 @@ def _answer(
         degraded=degraded,
         stages_ms=stages_ms,
         filter_keys=filter_keys or {},
+        route_version=0 if to.route is None else to.route.version,
     )

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectis.domain.routes import Mirror, Route, RoutePlan, RouteTable, Target, bucket
+from vectis.domain.errors import InvalidInput
+from vectis.domain.routes import Mirror, Route, RoutePlan, RouteTable, Routing, Target, bucket
 
 KEYS = [f"user-{i}" for i in range(20_000)]
 WEIGHT = st.integers(0, 10_000).map(lambda hundredths: hundredths / 100)
@@ -121,3 +122,12 @@ def test_a_plan_names_all_that_it_needs_and_says_whether_a_rollout_is_at_work() 
     assert mirrored.written == ("a",)
     assert mirrored.under_rollout
     assert RoutePlan((Target("a"),), followers=("b",)).under_rollout
+
+
+def test_a_tester_gets_the_variant_that_it_wants_whatever_the_key() -> None:
+    plan = split(5.0).routes()[0].plan
+    for key in KEYS[:50]:
+        assert plan.choose(Routing(key)) == plan.assign(key)
+        assert plan.choose(Routing(key, variant="candidate")).collection == "docs-b"
+    with pytest.raises(InvalidInput, match="stable, candidate"):
+        plan.choose(Routing(variant="other"))

@@ -1,5 +1,6 @@
 """Questions in words over the memory engine: how documents are ranked, whatever their collection holds of them."""
 
+import asyncio
 from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -16,23 +17,27 @@ from vectis.adapters.memory.engine import MemoryEngine
 from vectis.catalog.profiles import document_profile
 from vectis.domain.collections import Collection
 from vectis.domain.documents import chunk_id
-from vectis.domain.errors import EmbedderUnavailable
+from vectis.domain.errors import CollectionNotFound, EmbedderUnavailable
+from vectis.domain.evidence import ShadowPair
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.measurements import Measurement
 from vectis.domain.points import Dense, Point, Vectors
-from vectis.domain.ports.directory import Resolved
+from vectis.domain.ports.directory import UNROUTED, Resolved
 from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile, Scores
 from vectis.domain.queries import Rrf
+from vectis.domain.routes import Mirror, Route, RoutePlan, Routing, Target
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
 from vectis.search.requests import Hit, Overrides, TextSearch
 from vectis.search.service import SearchService
+from vectis.search.shadows import ShadowRules, Shadows
 
 PROFILE = EmbeddingProfile("colours", "1", 2, 64)
 WARM: Dense = array("f", [1.0, 0.0])
 COLD: Dense = array("f", [0.0, 1.0])
 BM25 = EdgeBm25()
+RULES = ShadowRules(share_percent=50.0, at_work_max=3, timeout_s=5.0, keep_words=True)
 
 PAGES = {
     "fire": ["flames are warm and bright", "embers glow for long", "ashes are grey"],
@@ -85,6 +90,9 @@ class Library:
         self.reader = Asked()
         self.embedder = ColourEmbedder()
         self.measured: list[Measurement] = []
+        self.pairs: list[ShadowPair] = []
+        self.route: Route | None = None
+        self.at_work = 0
         self.service = SearchService(
             directory=self,
             reader=self.reader,
@@ -93,17 +101,21 @@ class Library:
             log=self,
             clock=self.clock,
             limits=SearchLimits(),
+            shadows=Shadows(directory=self, log=self, clock=self.clock, at_work=lambda: self.at_work, rules=RULES),
             indexes=FilterIndexes(self.reader.engine, self.clock),
         )
 
-    async def resolve(self, name: str, key: str = "") -> Resolved:
-        return Resolved(self.collection, "stable")
+    async def resolve(self, name: str, routing: Routing = UNROUTED) -> Resolved:
+        return Resolved(self.collection, "stable", self.route if name == "docs" else None)
 
     def forget(self) -> None:
         return None
 
     def append(self, measurement: Measurement) -> None:
         self.measured.append(measurement)
+
+    def append_pair(self, route: Route, pair: ShadowPair) -> None:
+        self.pairs.append(pair)
 
     async def fill(self) -> None:
         profile = document_profile(PROFILE)
@@ -217,3 +229,71 @@ async def test_plain_hybrid_is_the_default_fused_by_ranks(library: Library) -> N
     assert library.reader.calls == ["query_batch"]
     assert sum(hybrid[0].reasons.contributions.values()) == pytest.approx(hybrid[0].score)
     assert [measured.mode for measured in library.measured] == ["hybrid", "default"]
+
+
+async def mirrored(library: Library, *, percent: float = 100.0, exact: bool = False) -> None:
+    plan = RoutePlan((Target("docs-1"),), followers=("docs-2",), mirror=Mirror("docs-2", percent, exact=exact))
+    library.route = Route("docs", plan, version=4)
+
+
+async def asked(library: Library, query: str = "flames") -> None:
+    """Ask, and let what was begun behind the answer end; the clock stands, so nothing has to rest."""
+    await library.ask(query)
+    while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - nothing tells when the last task ends
+        await asyncio.sleep(0)
+
+
+async def test_a_mirrored_query_is_asked_of_both_behind_its_answer(library: Library) -> None:
+    await mirrored(library)
+    await asked(library)
+    (pair,) = library.pairs
+    assert pair.stable == pair.candidate == tuple(hit.id for hit in await library.ask("flames"))
+    assert pair.exact is None
+    assert pair.query != "flames"  # only those that differ are kept in words
+    assert {measured.route for measured in library.measured} == {library.route}
+
+
+async def test_where_the_index_changes_the_exact_answer_is_looked_up_too(library: Library) -> None:
+    await mirrored(library, exact=True)
+    await asked(library)
+    assert library.pairs[0].exact == library.pairs[0].stable
+
+
+async def test_the_share_of_mirrored_queries_is_even(library: Library) -> None:
+    await mirrored(library, percent=25.0)
+    for _ in range(40):
+        await asked(library)
+    assert 9 <= len(library.pairs) <= 11
+
+
+async def test_shadows_give_way_to_requests(library: Library) -> None:
+    await mirrored(library)
+    library.at_work = 4
+    await asked(library)
+    assert library.pairs == []
+    library.at_work = 3
+    await asked(library)
+    assert len(library.pairs) == 1
+
+
+async def test_without_a_mirror_nothing_is_asked_twice(library: Library) -> None:
+    library.route = Route("docs", RoutePlan((Target("docs-1"),), followers=("docs-2",)))
+    await asked(library)
+    assert library.pairs == []
+
+
+async def test_a_candidate_that_fails_found_nothing(library: Library) -> None:
+    await mirrored(library)
+    whole = library.resolve
+
+    async def resolve(name: str, routing: Routing = UNROUTED) -> Resolved:
+        if name == "docs-2":
+            raise CollectionNotFound("docs-2 is gone")
+        return await whole(name, routing)
+
+    library.resolve = resolve  # type: ignore[method-assign]
+    await asked(library)
+    (pair,) = library.pairs
+    assert pair.candidate == ()
+    assert pair.stable
+    assert pair.query == "flames"

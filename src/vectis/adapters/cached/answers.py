@@ -20,6 +20,7 @@ from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory, Resolved
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.versions import Versions
+from vectis.domain.routes import Routing
 
 ENTRY_BYTES = 600
 """What an entry takes beside its question and its answer."""
@@ -105,13 +106,15 @@ class CachedAnswers:
         entry = self._recent.get(asked)
         return None if entry is None else entry.name
 
-    async def answer(self, asked: Question, name: str, full_name: str, compute: Compute) -> Served:
+    async def answer(self, asked: Question, name: str, full_name: str, routing: Routing, compute: Compute) -> Served:
         """See the port."""
         started = self._clock.monotonic()
         self._asked += 1
-        grounds = await self._grounds(full_name, asked.key)
+        to, grounds = await self._grounds(full_name, routing)
         if grounds is None:
-            return Served((await compute())[0], kept=False)
+            return Served((await compute(routing))[0], kept=False)
+        if to.route is not None and to.variant != to.route.targets[0].variant:
+            asked = asked._replace(variant=to.variant)
         entry = self._recent.peek(asked)
         if entry is not None and entry.answer is not None:
             if entry.grounds == grounds and entry.expires > started:
@@ -119,17 +122,17 @@ class CachedAnswers:
                 entry.hits += 1
                 if self._is_due(entry, started):
                     self._refreshed += 1
-                    self._begin(asked, name, full_name, grounds, compute, refresh=True)
-                self._measure(full_name, grounds, entry.answer, started)
+                    self._begin(asked, _KeptEntry(name, full_name, grounds, compute), _anew(grounds), refresh=True)
+                self._measure(full_name, routing, to, entry.answer, started)
                 return Served(entry.answer, kept=True)
             self._stale += 1
         flight = self._flights.get((asked, grounds))
         if flight is None:
-            flight = self._begin(asked, name, full_name, grounds, compute)
+            flight = self._begin(asked, _KeptEntry(name, full_name, grounds, compute), routing)
             return Served(await asyncio.shield(flight), kept=False)
         self._joined += 1
         answer = await asyncio.shield(flight)
-        self._measure(full_name, grounds, answer, started)
+        self._measure(full_name, routing, to, answer, started)
         return Served(answer, kept=True)
 
     async def warm(self, count: int) -> int:
@@ -138,10 +141,11 @@ class CachedAnswers:
         warmed = 0
         for asked, entry in entries:
             try:
-                grounds = await self._grounds(entry.full_name, asked.key)
+                _, grounds = await self._grounds(entry.full_name, _anew(entry.grounds))
                 if grounds is None or (entry.answer is not None and entry.grounds == grounds):
                     continue
-                await asyncio.shield(self._begin(asked, entry.name, entry.full_name, grounds, entry.compute))
+                warm = _KeptEntry(entry.name, entry.full_name, grounds, entry.compute)
+                await asyncio.shield(self._begin(asked, warm, _anew(grounds)))
             except VectisError:
                 continue  # whoever asks next is told why
             warmed += 1
@@ -171,20 +175,20 @@ class CachedAnswers:
             "bytes": stats.bytes,
         }
 
-    async def _grounds(self, full_name: str, key: str) -> Grounds | None:
-        """The marks before anything is read, and what the name leads to; None where nobody counts writes."""
+    async def _grounds(self, full_name: str, routing: Routing) -> tuple[Resolved, Grounds | None]:
+        """What the name leads to, and the marks before anything is read; None where nobody counts writes."""
         directory = self._versions.directory()
-        to: Resolved = await self._directory.resolve(full_name, key)
+        to: Resolved = await self._directory.resolve(full_name, routing)
         points = self._versions.collection(to.collection.name)
-        return None if points is None else Grounds(directory, points, to.collection.name, to.variant)
+        return to, None if points is None else Grounds(directory, points, to.collection.name, to.variant)
 
     def _begin(
-        self, asked: Question, name: str, full_name: str, grounds: Grounds, compute: Compute, *, refresh: bool = False
+        self, asked: Question, entry: _KeptEntry, routing: Routing, *, refresh: bool = False
     ) -> "asyncio.Task[KeptAnswer]":
+        grounds = entry.grounds
         flight = self._flights.get((asked, grounds))
         if flight is None:
-            entry = _KeptEntry(name, full_name, grounds, compute)
-            flight = asyncio.get_running_loop().create_task(self._obtain(asked, entry, refresh=refresh))
+            flight = asyncio.get_running_loop().create_task(self._obtain(asked, entry, routing, refresh=refresh))
             self._flights[asked, grounds] = flight
             flight.add_done_callback(lambda done: self._landed(asked, grounds, done))
         return flight
@@ -194,7 +198,7 @@ class CachedAnswers:
         if not flight.cancelled():
             flight.exception()  # who waited for it was told
 
-    async def _obtain(self, asked: Question, entry: _KeptEntry, *, refresh: bool) -> KeptAnswer:
+    async def _obtain(self, asked: Question, entry: _KeptEntry, routing: Routing, *, refresh: bool) -> KeptAnswer:
         if self._tier is not None and not refresh:
             content = await self._tier.get(_tier_key(asked, entry.grounds))
             found = None if content is None else _unpacked(content)
@@ -202,7 +206,7 @@ class CachedAnswers:
                 self._tier_hits += 1
                 self._keep(asked, entry, found)
                 return found
-        answer, may_be_kept = await entry.compute()
+        answer, may_be_kept = await entry.compute(routing)
         if may_be_kept:
             self._keep(asked, entry, answer)
             if self._tier is not None:
@@ -221,16 +225,19 @@ class CachedAnswers:
         self._draw = (self._draw + GOLDEN) % 1.0
         return now - entry.answer.took_s * BETA * log(self._draw or GOLDEN) >= entry.expires
 
-    def _measure(self, full_name: str, grounds: Grounds, answer: KeptAnswer, started: float) -> None:
+    def _measure(self, full_name: str, routing: Routing, to: Resolved, answer: KeptAnswer, started: float) -> None:
         self._log.append(
             Measurement(
                 name=full_name,
-                collection=grounds.collection,
-                variant=grounds.variant,
+                collection=to.collection.name,
+                variant=to.variant,
                 mode=answer.mode,
                 outcome="ok",
                 results=answer.results,
                 took_ms=(self._clock.monotonic() - started) * 1000,
+                route=to.route,
+                routing=routing,
+                kept=True,
             )
         )
 
@@ -240,6 +247,11 @@ class CachedAnswers:
             await asyncio.sleep(self._look_every_s)  # a clock, nothing to wait for
             if self._asked - asked < QUIET_PER_S * self._look_every_s:
                 await self.warm(WARMED)
+
+
+def _anew(grounds: Grounds) -> Routing:
+    """How the cache itself asks again: for the variant that answered, whatever the key of who asked first."""
+    return Routing(variant=grounds.variant)
 
 
 def _tier_key(asked: Question, grounds: Grounds) -> str:

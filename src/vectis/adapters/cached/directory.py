@@ -10,9 +10,9 @@ from vectis.domain.collections import Collection
 from vectis.domain.errors import CollectionNotFound, Conflict
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import CollectionStore
-from vectis.domain.ports.directory import Resolved, Written
+from vectis.domain.ports.directory import UNROUTED, Resolved, Written
 from vectis.domain.ports.versions import Versions
-from vectis.domain.routes import RouteTable, Target
+from vectis.domain.routes import RoutePlan, RouteTable, Routing, Target
 
 
 class CachedDirectory:
@@ -30,15 +30,15 @@ class CachedDirectory:
         self._begun = self._ended = 0
         self._reading: asyncio.Task[None] | None = None
 
-    async def resolve(self, name: str, key: str = "") -> Resolved:
+    async def resolve(self, name: str, routing: Routing = UNROUTED) -> Resolved:
         if self._seen != self._versions.directory():
             await self._read_anew()
         elif self._clock.monotonic() >= self._expires:
             self._begin_reading()
-        found = self._find(name, key)
+        found = self._find(name, routing)
         if found is None:
             await self._read_anew()
-            found = self._find(name, key)
+            found = self._find(name, routing)
         if found is None:
             raise CollectionNotFound(
                 f"no collection or alias is called {name[:140]!r}; GET /api/v1/collections lists them", name=name[:140]
@@ -68,9 +68,10 @@ class CachedDirectory:
     def forget(self) -> None:
         self._versions.directory_changed()
 
-    def _find(self, name: str, key: str) -> Resolved | None:
+    def _find(self, name: str, routing: Routing) -> Resolved | None:
         route = self._routes.get(name)
-        target = Target(collection=name) if route is None else route.plan.assign(key)
+        plan = RoutePlan((Target(collection=name),)) if route is None else route.plan
+        target = plan.choose(routing)
         collection = self._collections.get(target.collection)
         return None if collection is None else Resolved(collection, target.variant, route)
 

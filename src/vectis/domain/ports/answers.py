@@ -5,11 +5,14 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from vectis.domain.routes import Routing
+
 
 class KeptAnswer(msgspec.Struct, frozen=True, array_like=True):
     """An answer as its surface encoded it.
 
-    `made_at` is when, in Unix seconds, `took_s` how long it took; `mode` and `results` are what a measurement tells of it.
+    `made_at` is when, in Unix seconds, `took_s` how long it took; `mode` and `results` are what a measurement tells of it,
+    `headers` what its surface says beside it.
     """
 
     body: bytes
@@ -18,19 +21,21 @@ class KeptAnswer(msgspec.Struct, frozen=True, array_like=True):
     took_s: float
     mode: str
     results: int
+    headers: dict[str, str] = {}
 
 
 class Question(NamedTuple):
     """A question as bytes: what may differ between two that must not share an answer.
 
-    `form` says how it was asked and is answered, `tenant` whose names it uses; `key` is the routing key.
+    `form` says how it was asked and is answered, `tenant` whose names it uses; `variant` answers it, empty for
+    the first of a route.
     """
 
     form: str
     tenant: str
     query_string: bytes
     content: bytes
-    key: str = ""
+    variant: str = ""
 
 
 class Served(NamedTuple):
@@ -40,8 +45,10 @@ class Served(NamedTuple):
     kept: bool
 
 
-Compute = Callable[[], Awaitable[tuple[KeptAnswer, bool]]]
-"""Makes the answer, and says whether it may be kept: a degraded one may not. Raises what answering raises."""
+Compute = Callable[[Routing], Awaitable[tuple[KeptAnswer, bool]]]
+"""Makes the answer as a request of this routing gets it, and says whether it may be kept: a degraded one may not.
+
+Raises what answering raises."""
 
 
 class AnswerCache(Protocol):
@@ -51,10 +58,11 @@ class AnswerCache(Protocol):
         """The collection or alias that the question names, as its caller wrote it, when that is known without decoding."""
         ...
 
-    async def answer(self, asked: Question, name: str, full_name: str, compute: Compute) -> Served:
+    async def answer(self, asked: Question, name: str, full_name: str, routing: Routing, compute: Compute) -> Served:
         """The kept answer, or the one that `compute` makes; of several who ask the same at once one computes.
 
-        `full_name` is `name` within its tenant. Raises CollectionNotFound and what `compute` raises, which is never kept.
+        `full_name` is `name` within its tenant; the variant in `asked` is filled in here. Raises CollectionNotFound,
+        InvalidInput for a variant that there is not, and what `compute` raises, which is never kept.
         """
         ...
 

@@ -5,7 +5,10 @@ from typing import Protocol
 import msgspec
 
 from vectis.domain.collections import Collection
-from vectis.domain.routes import Route
+from vectis.domain.routes import Route, Routing
+
+UNROUTED = Routing()
+"""A request that says nothing about who shall answer it."""
 
 
 class Resolved(msgspec.Struct, frozen=True):
@@ -26,8 +29,11 @@ class Written(msgspec.Struct, frozen=True):
 class Directory(Protocol):
     """Resolves collections and aliases from memory."""
 
-    async def resolve(self, name: str, key: str = "") -> Resolved:
-        """The collection for this name and routing key. CollectionNotFound when neither alias nor collection."""
+    async def resolve(self, name: str, routing: Routing = UNROUTED) -> Resolved:
+        """The collection for this name and request. CollectionNotFound when neither alias nor collection.
+
+        InvalidInput when the request wants a variant that there is not.
+        """
         ...
 
     async def written(self, name: str) -> Written:

@@ -6,8 +6,10 @@ import msgspec
 from starlette.types import Receive, Scope, Send
 
 from vectis.domain.access import Caller
-from vectis.domain.ports.answers import AnswerCache, KeptAnswer, Question
+from vectis.domain.ports.answers import AnswerCache, KeptAnswer, Question, Served
+from vectis.domain.routes import Routing
 from vectis.entrypoints.rest.operation import Call, Endpoint, Handler, media, read, respond
+from vectis.entrypoints.rest.variants import routing_of
 
 _HIT, _MISS = "hit", "miss"
 
@@ -29,7 +31,7 @@ class KeepingEndpoint(Endpoint):
         form = f"{self.operation.name} {content_type} {accept}"
         asked = Question(form, caller.tenant, scope["query_string"], content)
         answer, kept = await self._kept(cache, asked, caller, scope, content_type, accept)
-        headers = {"x-cache": _HIT if kept else _MISS}
+        headers = {"x-cache": _HIT if kept else _MISS, **answer.headers}
         if kept:
             headers["age"] = str(max(0, int(time() - answer.made_at)))
         await respond(
@@ -38,7 +40,7 @@ class KeepingEndpoint(Endpoint):
 
     async def _kept(
         self, cache: AnswerCache, asked: Question, caller: Caller, scope: Scope, content_type: str, accept: str
-    ) -> tuple[KeptAnswer, bool]:
+    ) -> Served:
         frame = {"query_string": asked.query_string, "path_params": scope["path_params"]}
         name = cache.name_in(asked)
         if name is None:
@@ -50,11 +52,15 @@ class KeepingEndpoint(Endpoint):
             call = Call(self._services, caller, self.operation.permission, {}, None, None)
             may = call.may(name)
 
-        async def compute() -> tuple[KeptAnswer, bool]:
-            ready = (handler, call) if handler else self.call(caller, frame, asked.content, content_type)
-            return await self._computed(*ready, accept)
+        routing = routing_of(scope)
+        if routing.variant:
+            call.check_choice_on(name)
 
-        return await cache.answer(asked, name, may.collection, compute)
+        async def compute(routing: Routing) -> tuple[KeptAnswer, bool]:
+            todo, asks = (handler, call) if handler else self.call(caller, frame, asked.content, content_type)
+            return await self._computed(todo, msgspec.structs.replace(asks, routing=routing, headers={}), accept)
+
+        return await cache.answer(asked, name, may.collection, routing, compute)
 
     async def _computed(self, handler: Handler, call: Call, accept: str) -> tuple[KeptAnswer, bool]:
         started = perf_counter()
@@ -63,7 +69,8 @@ class KeepingEndpoint(Endpoint):
         mode = getattr(call.body, "mode", "vector")
         took_s = perf_counter() - started
         as_it_stays = not reply.degraded and reply.unindexed_filter is msgspec.UNSET  # an index comes without a write
-        return KeptAnswer(body, content_type, time(), took_s, mode, len(reply.results)), as_it_stays
+        kept = KeptAnswer(body, content_type, time(), took_s, mode, len(reply.results), call.headers)
+        return kept, as_it_stays
 
 
 def _wants_anew(scope: Scope) -> bool:

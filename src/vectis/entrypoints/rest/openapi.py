@@ -11,6 +11,7 @@ from vectis import __version__
 from vectis.entrypoints.rest.answers import Problem
 from vectis.entrypoints.rest.operation import EVENTS, JSON, MSGPACK, RAW, TEXT, Operation
 from vectis.entrypoints.rest.routes import OPERATIONS
+from vectis.entrypoints.rest.variants import ROUTING
 
 _REFUSALS = {
     400: "The body is not what the route expects",
@@ -132,6 +133,11 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         for name, field in schema["properties"].items():
             required = needed and name in schema.get("required", ())
             found.append({"name": name, "in": "query", "required": required, "schema": field})
+    if operation.routed:
+        found += [
+            {"name": name, "in": "header", "required": False, "schema": {"type": "string"}, "description": says}
+            for name, says in ROUTING.items()
+        ]
     return found
 
 

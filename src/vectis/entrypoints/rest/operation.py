@@ -12,7 +12,10 @@ from starlette.types import Receive, Scope, Send
 
 from vectis.domain.access import NOBODY, Caller, CollectionPass, Pass, Permission, authorize, authorize_on
 from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge, VectisError
+from vectis.domain.ports.directory import UNROUTED
+from vectis.domain.routes import Routing
 from vectis.entrypoints.rest.reception import Amendment, Reception
+from vectis.entrypoints.rest.variants import routing_of
 from vectis.runtime.services import Services
 
 JSON = "application/json"
@@ -28,7 +31,8 @@ PUBLIC: Final = None
 class Call(msgspec.Struct):
     """What a handler gets: the services, path parameters, the decoded body and query string (None where there is none).
 
-    A handler gets the passes that services want from `may` and `may_all`, and from nowhere else.
+    A handler gets the passes that services want from `may` and `may_all`, and from nowhere else. What it puts into `headers`
+    goes with its answer.
     """
 
     services: Services
@@ -37,6 +41,8 @@ class Call(msgspec.Struct):
     path: dict[str, str]
     body: Any
     query: Any
+    routing: Routing = UNROUTED
+    headers: dict[str, str] = {}
     change: Amendment | None = None
     """What the handler changed of who may do what, or of the configuration, for the audit."""
 
@@ -44,6 +50,15 @@ class Call(msgspec.Struct):
         """The pass to do what the operation declares with the collection or alias `name`. Raises PermissionDenied."""
         assert self.permission is not None, "a public operation declares nothing that a pass could be for"
         return authorize_on(self.caller, self.permission, name)
+
+    def check_choice(self, asked: Any) -> None:
+        """Whether the caller may say which variant answers this search, or each of a batch. Raises PermissionDenied."""
+        for each in getattr(asked, "searches", [asked]):
+            self.check_choice_on(each.collection)
+
+    def check_choice_on(self, name: str) -> None:
+        """Whether the caller may say which variant of `name` answers. Raises PermissionDenied."""
+        authorize_on(self.caller, Permission.WRITE_COLLECTIONS, name)
 
     def may_all(self) -> Pass:
         """The pass to do what the operation declares where no one collection is meant. Raises PermissionDenied."""
@@ -91,6 +106,8 @@ class Operation(msgspec.Struct, frozen=True):
     """Whether answers may come from the answer cache."""
     streamed: bool = False
     """Whether the handler gives server-sent events, each with an `answer` as its data."""
+    routed: bool = False
+    """Whether what a request says about who shall answer it is heard, and told."""
     limited: bool = True
     """Whether it counts against limits: what says how the server is must answer when nothing else can."""
 
@@ -126,11 +143,15 @@ class Endpoint:
         content_type, accept = media(scope)
         content = await read(receive, self._services.body_bytes_max) if self._from_json is not None else b""
         handler, call = self.call(caller, scope, content, content_type)
+        if self.operation.routed:
+            call.routing = routing_of(scope)
+            if call.routing.variant:
+                call.check_choice(call.body if call.query is None else call.query)
         await self._reception.record(scope, self.operation.name, self.operation.permission, call.body)
         status, out, out_type = self.encode(await handler(call), accept)
         if call.change is not None:
             await self._reception.done(scope, self.operation.name, call.body, call.change)
-        await respond(send, status, out, out_type, scope["vectis.request_id"])
+        await respond(send, status, out, out_type, scope["vectis.request_id"], call.headers)
 
     def call(self, caller: Caller, scope: Scope, content: bytes, content_type: str) -> tuple[Handler, Call]:
         """The request decoded, and who handles it. Raises MalformedBody, InvalidInput, TooLarge."""

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp
 
 from vectis.entrypoints.rest.app import RestApp
 from vectis.entrypoints.rest.streaming import EventStreams
+from vectis.entrypoints.rest.variants import ANSWERED_BY, ROUTING
 from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
@@ -66,8 +67,14 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PUT", "DELETE"],
-        allow_headers=["authorization", "content-type", "x-api-key", "x-request-id"],
-        expose_headers=["x-request-id", "ratelimit", "ratelimit-policy", "retry-after"],
+        allow_headers=[
+            "authorization",
+            "content-type",
+            "x-api-key",
+            "x-request-id",
+            *(name.lower() for name in ROUTING),
+        ],
+        expose_headers=["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", *ANSWERED_BY],
         max_age=600,
     )
 

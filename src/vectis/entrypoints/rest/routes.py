@@ -33,12 +33,12 @@ PEOPLE = Permission.MANAGE_USERS
 
 SEARCH = (
     Operation("search", "POST", f"{V1}/search", READ, "Search documents by words", search.text,
-              answers.SearchAnswer, body=bodies.SearchBody, kept=True),
+              answers.SearchAnswer, body=bodies.SearchBody, kept=True, routed=True),
     Operation("search_vectors", "POST", f"{V1}/vectors/search", READ, "Find the points nearest to a vector", search.vector,
-              answers.SearchAnswer, body=bodies.VectorSearchBody, kept=True,
+              answers.SearchAnswer, body=bodies.VectorSearchBody, kept=True, routed=True,
               raw=RawBody(search.raw_vector, bodies.RawVectorQuery)),
     Operation("search_vectors_batch", "POST", f"{V1}/vectors/search/batch", READ, "Several vector searches at once",
-              search.vector_batch, answers.SearchAnswers, body=bodies.VectorSearchBatch),
+              search.vector_batch, answers.SearchAnswers, body=bodies.VectorSearchBatch, routed=True),
 )  # fmt: skip
 
 COLLECTIONS = (

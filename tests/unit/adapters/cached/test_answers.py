@@ -13,7 +13,8 @@ from vectis.domain.collections import Collection
 from vectis.domain.errors import EngineUnavailable
 from vectis.domain.measurements import Measurement
 from vectis.domain.ports.answers import KeptAnswer, Question, Served
-from vectis.domain.ports.directory import Resolved
+from vectis.domain.ports.directory import UNROUTED, Resolved
+from vectis.domain.routes import Routing
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TTL_S = 100.0
@@ -23,7 +24,7 @@ TOOK_S = 10.0
 class OneCollection:
     """A directory in which every name is a collection."""
 
-    async def resolve(self, name: str, key: str = "") -> Resolved:
+    async def resolve(self, name: str, routing: Routing = UNROUTED) -> Resolved:
         return Resolved(Collection(name, vectors_profile(), NOW), "stable", None)
 
 
@@ -59,7 +60,7 @@ class Work:
         self.gate.set()
         self.may_be_kept = True
 
-    async def __call__(self) -> tuple[KeptAnswer, bool]:
+    async def __call__(self, routing: Routing) -> tuple[KeptAnswer, bool]:
         self.count += 1
         number = self.count
         await self.gate.wait()
@@ -84,7 +85,7 @@ class World:
         )
 
     async def ask(self, content: bytes = b"question", name: str = "books") -> Served:
-        return await self.cache.answer(Question("form", "", b"", content), name, name, self.work)
+        return await self.cache.answer(Question("form", "", b"", content), name, name, UNROUTED, self.work)
 
     async def settle(self) -> None:
         """Let what was begun in the background end."""
@@ -134,13 +135,13 @@ async def test_of_many_who_ask_at_once_one_computes(world: World) -> None:
 
 
 async def test_errors_and_answers_that_may_not_be_kept_are_not(world: World) -> None:
-    async def fail() -> tuple[KeptAnswer, bool]:
+    async def fail(routing: Routing) -> tuple[KeptAnswer, bool]:
         raise EngineUnavailable("away")
 
     asked = Question("form", "", b"", b"question")
     for _ in range(2):
         with pytest.raises(EngineUnavailable):
-            await world.cache.answer(asked, "books", "books", fail)
+            await world.cache.answer(asked, "books", "books", UNROUTED, fail)
     world.work.may_be_kept = False
     assert [(await world.ask()).kept for _ in range(2)] == [False, False]
     world.work.may_be_kept = True
@@ -200,13 +201,13 @@ async def test_warm_up_begins_with_the_most_frequent(world: World) -> None:
 
 
 async def test_warm_up_passes_over_what_fails(world: World) -> None:
-    async def fail() -> tuple[KeptAnswer, bool]:
+    async def fail(routing: Routing) -> tuple[KeptAnswer, bool]:
         if broken:
             raise EngineUnavailable("away")
         return KeptAnswer(b"well", "text", 0.0, 0.1, "vector", 1), True
 
     broken = False
-    await world.cache.answer(Question("form", "", b"", b"breaks"), "books", "books", fail)
+    await world.cache.answer(Question("form", "", b"", b"breaks"), "books", "books", UNROUTED, fail)
     await world.ask()
     world.versions.written("books")
     broken = True

@@ -4,9 +4,11 @@ import structlog
 
 from vectis.domain.points import dense
 from vectis.domain.queries import SearchParams
+from vectis.domain.routes import Routing
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.bodies import VectorSearchBody
 from vectis.entrypoints.rest.operation import Call
+from vectis.entrypoints.rest.variants import answered_by
 from vectis.entrypoints.rest.wire import answer_out, vector_in
 from vectis.runtime.telemetry import request_id_var
 from vectis.search.requests import TextSearch, VectorSearch
@@ -31,8 +33,10 @@ async def text(call: Call) -> answers.SearchAnswer:
             with_vectors=body.with_vectors,
             explain=body.explain,
             overrides=body.settings,
+            routing=call.routing,
         ),
     )
+    call.headers |= answered_by(call.caller, body.collection, answer)
     log.info(
         "search_request",
         query=body.query,
@@ -49,35 +53,44 @@ async def text(call: Call) -> answers.SearchAnswer:
 
 async def vector(call: Call) -> answers.SearchAnswer:
     """The points nearest to a vector."""
-    by, request = call.may(call.body.collection), _vector_search(call.body, "query_vector")
-    return answer_out(call.caller, await call.services.search.search_vector(by, request), explain=False)
+    request = _vector_search(call.body, "query_vector", call.routing)
+    return await _nearest(call, call.body.collection, request)
 
 
 async def raw_vector(call: Call) -> answers.SearchAnswer:
     """The same with a body of raw little-endian float32."""
     query = call.query
-    by = call.may(query.collection)
     request = VectorSearch(
         vector=dense(call.body, field="body"),
         using=query.using,
         limit=query.limit,
         offset=query.offset,
         with_payload=query.with_payload,
+        routing=call.routing,
     )
-    return answer_out(call.caller, await call.services.search.search_vector(by, request), explain=False)
+    return await _nearest(call, query.collection, request)
 
 
 async def vector_batch(call: Call) -> answers.SearchAnswers:
     """Several vector searches in one request, answered in order."""
     searches = [
-        (call.may(body.collection), _vector_search(body, f"searches[{i}].query_vector"))
+        (call.may(body.collection), _vector_search(body, f"searches[{i}].query_vector", call.routing))
         for i, body in enumerate(call.body.searches)
     ]
     found = await call.services.search.search_vectors(searches)
+    said = [answered_by(call.caller, body.collection, a) for body, a in zip(call.body.searches, found, strict=True)]
+    if all(each == said[0] for each in said):  # headers have no room for several
+        call.headers |= said[0]
     return answers.SearchAnswers(answers=[answer_out(call.caller, answer, explain=False) for answer in found])
 
 
-def _vector_search(body: VectorSearchBody, field: str) -> VectorSearch:
+async def _nearest(call: Call, name: str, request: VectorSearch) -> answers.SearchAnswer:
+    answer = await call.services.search.search_vector(call.may(name), request)
+    call.headers |= answered_by(call.caller, name, answer)
+    return answer_out(call.caller, answer, explain=False)
+
+
+def _vector_search(body: VectorSearchBody, field: str, routing: Routing) -> VectorSearch:
     params = None
     if body.exact or body.hnsw_ef is not None or body.rescore is not None or body.oversampling is not None:
         params = SearchParams(
@@ -93,4 +106,5 @@ def _vector_search(body: VectorSearchBody, field: str) -> VectorSearch:
         score_threshold=body.score_threshold,
         with_payload=body.with_payload,
         with_vectors=body.with_vectors,
+        routing=routing,
     )

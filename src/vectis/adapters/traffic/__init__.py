@@ -1,0 +1,1 @@
+"""The measurements of aliases under rollout, added up in the process and kept in the control store."""
