@@ -63,7 +63,8 @@ def test_a_job_is_cancelled_retried_dies_and_is_seen_by_everyone(server: Running
     dead = ended(http, doomed)
     assert (dead["state"], dead["attempt"]) == ("dead", 1)
     assert "gone" in dead["error"]
-    assert dead["log"][-1]["text"].startswith("dead: ")
+    log = until(lambda: http.get(f"{JOBS}/{doomed}").json()["log"] or None, 30, "its log says how it ended")
+    assert log[-1]["text"].startswith("dead: ")
     assert vectis(server, "jobs", "retry", first)["state"] in ("pending", "running", "done")
     assert ended(http, first)["state"] == "done"
     assert vectis(server, "jobs", "retry", "--all-dead", "--kind", "optimize") == {"jobs": [doomed]}
