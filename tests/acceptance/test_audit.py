@@ -86,7 +86,7 @@ def test_a_change_of_search_settings_is_kept_as_it_was_and_is(guarded: Guarded) 
 def test_the_commands_list_verify_and_export(guarded: Guarded, tmp_path: Path) -> None:
     folder = guarded.server.folder
     listed = json.loads(vectis(folder, "audit", "list", "--action", "create_collection", "--json").stdout)
-    assert "name kept" in [entry["act"]["resource"] for entry in listed["entries"]]
+    assert [entry["act"]["resource"] for entry in listed["entries"]] == ["name searched", "name kept"]
     assert vectis(folder, "audit", "verify").returncode == 0
     file = tmp_path / "audit.jsonl"
     assert vectis(folder, "audit", "export", "-o", str(file)).returncode == 0
