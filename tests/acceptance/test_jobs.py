@@ -87,7 +87,7 @@ def test_the_health_of_the_queues_is_told_everywhere(server: RunningServer) -> N
     assert worker["memory_bytes"] > 1 << 20
     check = http.get("/health").json()["checks"]["jobs"]
     assert check["status"] == "ok"
-    assert check["detail"].startswith("0 pending, 0 running, ")
+    assert check["detail"].startswith("workers: 1; memory: ")
     metrics = http.get("/metrics").text
     assert 'vectis_jobs{queue="maintenance",state="pending"} 0.0' in metrics
     assert 'vectis_job_duration_seconds_count{kind="optimize",process="worker-1",state="done"} 1.0' in metrics
