@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from vectis.entrypoints.cli.api import Api
-from vectis.entrypoints.cli.connection import connect
+from vectis.entrypoints.cli.connection import ask, connect
 from vectis.entrypoints.cli.exits import FAILED, perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
@@ -40,12 +40,7 @@ def list_entries(
 ) -> None:
     """List entries, newest first."""
     question = _question(actor, action, decision, since, until)
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/audit", limit=limit, **question)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/audit", limit=limit, **question), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -72,12 +67,7 @@ def list_entries(
 @app.command(epilog="Example: vectis audit verify")
 def verify(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Check the whole chain; fails when an entry was changed, removed, added or cut off."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/audit/verify", timeout_s=None)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/audit/verify", timeout_s=None), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     elif answer["holds"]:

@@ -1,11 +1,10 @@
 """`vectis cache`: what the caches of a server hold and save."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import print_json, print_table
@@ -16,12 +15,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["cac
 @app.command(epilog="Example: vectis cache stats")
 def stats(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show what each cache holds and did, over all processes of the server since each began."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/cache")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/cache"), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -37,12 +31,7 @@ def warm(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Compute the answers to the most frequent recent questions that are not kept now."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/cache/warm", {"count": count}, timeout_s=None)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/cache/warm", {"count": count}, timeout_s=None), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -59,12 +48,7 @@ def clear(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Forget all kept answers, in every process and in the shared tier."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/cache/clear", {"embeddings": embeddings})
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/cache/clear", {"embeddings": embeddings}), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return

@@ -6,9 +6,8 @@ import typer
 
 from vectis.domain.schema import PayloadIndexKind
 from vectis.entrypoints.cli import configuring
-from vectis.entrypoints.cli.api import member, path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.api import Api, member, path_of
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, Yes, confirm
 from vectis.entrypoints.cli.output import moment, print_facts, print_json, print_table
@@ -33,12 +32,9 @@ def list_collections(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """List all collections with their number of points."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/collections", deleted="true" if deleted else None)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(
+        lambda api: api.get("/collections", deleted="true" if deleted else None), url, data_dir, as_json=as_json
+    )
     if as_json:
         print_json(answer)
         return
@@ -52,12 +48,7 @@ def list_collections(
 @app.command(epilog="Example: vectis collections show docs")
 def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show one collection: its counts, indexes and settings."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/collections" + path_of(name))
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/collections" + path_of(name)), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -97,12 +88,11 @@ def create(
         body["profile"] = profile
     if size is not None:
         body["vectors"] = {"dense": {"size": size, "distance": distance}}
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/collections", body)
-
-    _say(perform(ask(), as_json=as_json), f"created {name}", as_json=as_json)
+    _say(
+        ask(lambda api: api.post("/collections", body), url, data_dir, as_json=as_json),
+        f"created {name}",
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: vectis collections delete docs --yes")
@@ -119,12 +109,12 @@ def delete(
 ) -> None:
     """Delete a collection: hidden at once, removed with all its points and documents when the grace is over."""
     confirm(f"Delete {name} with everything in it?", yes=yes)
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.delete("/collections" + path_of(name), grace_minutes=grace_minutes)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(
+        lambda api: api.delete("/collections" + path_of(name), grace_minutes=grace_minutes),
+        url,
+        data_dir,
+        as_json=as_json,
+    )
     until = f", until {moment(answer['removal_at'])} UTC `vectis collections undelete {name}` brings it back"
     _say(answer, f"deleted {name}" + ("" if grace_minutes == 0 else until), as_json=as_json)
 
@@ -132,24 +122,19 @@ def delete(
 @app.command(epilog="Example: vectis collections undelete docs")
 def undelete(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Bring a deleted collection back as it was."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/collections" + path_of(name) + "/undelete")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/collections" + path_of(name) + "/undelete"), url, data_dir, as_json=as_json)
     _say(answer, f"{name} is back with {answer['points']} points", as_json=as_json)
 
 
 @app.command(epilog="Example: vectis collections optimize docs")
 def optimize(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Build the indexes of a collection now and wait until queries use them."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post(f"/collections{path_of(name)}/optimize", wait="true", timeout_s=None)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(
+        lambda api: api.post(f"/collections{path_of(name)}/optimize", wait="true", timeout_s=None),
+        url,
+        data_dir,
+        as_json=as_json,
+    )
     _say(answer, "optimized" if answer.get("optimized") else "nothing to build", as_json=as_json)
 
 
@@ -163,12 +148,16 @@ def create_index(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Make a payload index, so that a filter by this key need not look at every point."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post(f"/collections{path_of(name)}/indexes", {"key": key, "kind": kind}, timeout_s=None)
-
-    _say(perform(ask(), as_json=as_json), f"indexed {key}", as_json=as_json)
+    _say(
+        ask(
+            lambda api: api.post(f"/collections{path_of(name)}/indexes", {"key": key, "kind": kind}, timeout_s=None),
+            url,
+            data_dir,
+            as_json=as_json,
+        ),
+        f"indexed {key}",
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: vectis collections alias live docs; vectis collections alias live --remove")
@@ -184,15 +173,14 @@ def alias(
     if (name is not None) != (collection is not None or remove) or (collection is not None and remove):
         raise typer.BadParameter("give ALIAS and COLLECTION, or ALIAS and --remove, or nothing to list")
 
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            if name is None:
-                return await api.get("/aliases")
-            if remove:
-                return await api.delete("/aliases" + path_of(name))
-            return await api.put("/aliases" + path_of(name), {"collection": collection})
+    async def work(api: Api) -> Any:
+        if name is None:
+            return await api.get("/aliases")
+        if remove:
+            return await api.delete("/aliases" + path_of(name))
+        return await api.put("/aliases" + path_of(name), {"collection": collection})
 
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(work, url, data_dir, as_json=as_json)
     if as_json or name is not None:
         _say(answer, f"removed {name}" if remove else f"{name} -> {collection}", as_json=as_json)
         return

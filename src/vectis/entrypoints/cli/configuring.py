@@ -9,8 +9,7 @@ from typing import Annotated, Any, cast
 import typer
 
 from vectis.entrypoints.cli.api import Api, path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, read_table
 from vectis.entrypoints.cli.output import moment, print_json, print_table
 
@@ -40,25 +39,19 @@ def configure(
     wanted = [_assignment(text) for text in assignments or ()]
     given = None if file is None else read_table(file, "--file")
 
-    async def ask() -> tuple[Any, Any]:
-        async with connect(url, data_dir) as api:
-            before = (await search_settings(api, name))[0]
-            settings = assigned(before["settings"], wanted) if given is None else given
-            read_version = before["number"] if given is None else None
-            return before, await put_search_settings(api, name, settings, message, read_version)
+    async def work(api: Api) -> tuple[Any, Any]:
+        before = (await search_settings(api, name))[0]
+        settings = assigned(before["settings"], wanted) if given is None else given
+        read_version = before["number"] if given is None else None
+        return before, await put_search_settings(api, name, settings, message, read_version)
 
-    before, after = perform(ask(), as_json=as_json)
+    before, after = ask(work, url, data_dir, as_json=as_json)
     _show(name, before, after, as_json=as_json)
 
 
 def history(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """List every version of a collection's search settings, newest first, which is the one in force."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await search_settings(api, name)
-
-    versions = perform(ask(), as_json=as_json)
+    versions = ask(lambda api: search_settings(api, name), url, data_dir, as_json=as_json)
     if as_json:
         print_json({"versions": versions})
         return
@@ -80,12 +73,11 @@ def rollback(
 ) -> None:
     """Search a collection with earlier settings again."""
 
-    async def ask() -> tuple[Any, Any]:
-        async with connect(url, data_dir) as api:
-            before = (await search_settings(api, name))[0]
-            return before, await api.post(f"/collections{path_of(name)}/search-settings/rollback", {"version": version})
+    async def work(api: Api) -> tuple[Any, Any]:
+        before = (await search_settings(api, name))[0]
+        return before, await api.post(f"/collections{path_of(name)}/search-settings/rollback", {"version": version})
 
-    before, after = perform(ask(), as_json=as_json)
+    before, after = ask(work, url, data_dir, as_json=as_json)
     _show(name, before, after, as_json=as_json)
 
 

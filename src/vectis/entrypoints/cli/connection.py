@@ -1,17 +1,18 @@
 """How a command finds its server: --url, else the holder of the data folder, else a private one for the time being."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from vectis.domain.errors import Unavailable
 from vectis.entrypoints.cli.api import Api
 from vectis.entrypoints.cli.credential import api_key_var
+from vectis.entrypoints.cli.exits import perform
 from vectis.entrypoints.cli.private_server import private_server
 from vectis.runtime.data_folder import holder
 from vectis.runtime.local_token import read_local_token
@@ -20,6 +21,18 @@ UNIX = "unix:"
 POLL_S = 0.1
 FIND_AGAIN_S = 30.0
 """How long a command looks for another server when its own was another's and has ended."""
+
+T = TypeVar("T")
+
+
+def ask(work: Callable[[Api], Coroutine[Any, Any, T]], url: str | None, folder: Path, *, as_json: bool) -> T:
+    """Carry out what a command wants of its server; an error ends the command as `perform` says."""
+
+    async def conversation() -> T:
+        async with connect(url, folder) as api:
+            return await work(api)
+
+    return perform(conversation(), as_json=as_json)
 
 
 @asynccontextmanager

@@ -6,8 +6,8 @@ from typing import Annotated, Any
 import typer
 
 from vectis.entrypoints.cli.api import Api, path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import FAILED, perform
+from vectis.entrypoints.cli.connection import ask
+from vectis.entrypoints.cli.exits import FAILED
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCollection, Url, Yes, confirm
 from vectis.entrypoints.cli.output import console, moment, notes, print_facts, print_json, print_table
@@ -32,12 +32,12 @@ def list_documents(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """List documents by id, with their number of chunks and whether they can be searched as sent."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get(documents_of(collection), limit=limit, offset=offset, source=source)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(
+        lambda api: api.get(documents_of(collection), limit=limit, offset=offset, source=source),
+        url,
+        data_dir,
+        as_json=as_json,
+    )
     if as_json:
         print_json(answer)
         return
@@ -61,12 +61,7 @@ def show(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Show a document as it was sent."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get(documents_of(collection) + path_of(document))
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get(documents_of(collection) + path_of(document)), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -97,12 +92,11 @@ def put(
     text = _text_of(file, from_stdin=from_stdin)
     sent = {"id": document or file.name, "text": text, "title": title, "format": format}
 
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            waiting = {"wait": "true"} if wait else {}
-            return await api.post(documents_of(collection), {"documents": [sent]}, timeout_s=None, **waiting)
+    async def work(api: Api) -> Any:
+        waiting = {"wait": "true"} if wait else {}
+        return await api.post(documents_of(collection), {"documents": [sent]}, timeout_s=None, **waiting)
 
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(work, url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     elif not answer["refused"]:
@@ -125,12 +119,7 @@ def delete(
 ) -> None:
     """Delete documents with their chunks and wait until they are gone."""
     confirm(f"Delete {len(documents)} document(s) from {collection}?", yes=yes)
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await remove(api, collection, documents)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: remove(api, collection, documents), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     else:

@@ -8,8 +8,9 @@ import typer
 
 from vectis.domain.documents import Document
 from vectis.domain.errors import InvalidInput, UnreadableDocument
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import FAILED, perform
+from vectis.entrypoints.cli.api import Api
+from vectis.entrypoints.cli.connection import ask
+from vectis.entrypoints.cli.exits import FAILED
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCollection, Url
 from vectis.entrypoints.cli.output import notes, print_json
@@ -86,19 +87,18 @@ def ingest(
         raise typer.BadParameter("--source names one SOURCE; of several, name each: NAME=PATH")
     local = read_local([f"{source}={sources[0]}"] if source is not None else sources)
 
-    async def work() -> Ingested:
-        async with connect(url, data_dir) as api:
-            created = await ensure_collection(api, collection)
-            if created:
-                notes.print(f"created collection {collection}", style="dim")
-            done = await synchronize(
-                api, collection, local.sources, local.documents, local.unreadable_ids,
-                lambda total: progress_bar("ingesting", total, shown=not no_progress),
-            )  # fmt: skip
-            return Ingested(collection, local.sources, created, done)
+    async def work(api: Api) -> Ingested:
+        created = await ensure_collection(api, collection)
+        if created:
+            notes.print(f"created collection {collection}", style="dim")
+        done = await synchronize(
+            api, collection, local.sources, local.documents, local.unreadable_ids,
+            lambda total: progress_bar("ingesting", total, shown=not no_progress),
+        )  # fmt: skip
+        return Ingested(collection, local.sources, created, done)
 
     try:
-        ingested = perform(work(), as_json=as_json)
+        ingested = ask(work, url, data_dir, as_json=as_json)
     except KeyboardInterrupt:
         notes.print(GO_ON)
         raise

@@ -9,8 +9,8 @@ from rich.text import Text
 
 from vectis.domain.errors import DeadlineExceeded
 from vectis.entrypoints.cli.api import Api, member, path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import FAILED, perform
+from vectis.entrypoints.cli.connection import ask
+from vectis.entrypoints.cli.exits import FAILED
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import console, moment, notes, print_facts, print_json, print_table
@@ -34,12 +34,9 @@ def list_jobs(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """List jobs, newest first."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/jobs", limit=limit, kind=kind, state=state, queue=queue)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(
+        lambda api: api.get("/jobs", limit=limit, kind=kind, state=state, queue=queue), url, data_dir, as_json=as_json
+    )
     if as_json:
         print_json(answer)
     else:
@@ -58,13 +55,12 @@ def show(
 ) -> None:
     """Show one job: its state, progress, and why it failed if it did."""
 
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            if follow:
-                await _follow(api, job)
-            return await api.get("/jobs" + path_of(job))
+    async def work(api: Api) -> Any:
+        if follow:
+            await _follow(api, job)
+        return await api.get("/jobs" + path_of(job))
 
-    _show_one(perform(ask(), as_json=as_json), as_json=as_json)
+    _show_one(ask(work, url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command(epilog="Example: vectis jobs wait 0192f0c1-... --timeout 60")
@@ -76,12 +72,7 @@ def wait(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Wait until a job has ended; fails when it is not done."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await until_ended(api, job, timeout_s=timeout)
-
-    ended = perform(ask(), as_json=as_json)
+    ended = ask(lambda api: until_ended(api, job, timeout_s=timeout), url, data_dir, as_json=as_json)
     _show_one(ended, as_json=as_json)
     if ended["state"] != "done":
         raise typer.Exit(FAILED)
@@ -101,25 +92,19 @@ def retry(
     if (job is None) != all_dead:
         raise typer.BadParameter("give the ID of a job, or --all-dead")
 
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            if job is None:
-                return await api.post("/jobs/retry", {"kind": kind, "queue": queue})
-            return await api.post("/jobs" + path_of(job) + "/retry")
+    async def work(api: Api) -> Any:
+        if job is None:
+            return await api.post("/jobs/retry", {"kind": kind, "queue": queue})
+        return await api.post("/jobs" + path_of(job) + "/retry")
 
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(work, url, data_dir, as_json=as_json)
     _say(answer, f"{len(answer['jobs'])} jobs run again" if job is None else f"{job} runs again", as_json=as_json)
 
 
 @app.command(epilog="Example: vectis jobs cancel 0192f0c1-...")
 def cancel(job: JobId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """End a job: at once when it waits, at its next report when it runs."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/jobs" + path_of(job) + "/cancel")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/jobs" + path_of(job) + "/cancel"), url, data_dir, as_json=as_json)
     text = "cancelled" if answer["state"] == "cancelled" else "will end at its next report"
     _say(answer, f"{job} {text}", as_json=as_json)
 
@@ -134,24 +119,14 @@ def recover(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Free jobs that no worker holds any more, without waiting for another worker to find them."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/jobs/recover", {"worker": worker})
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/jobs/recover", {"worker": worker}), url, data_dir, as_json=as_json)
     _say(answer, f"{len(answer['jobs'])} jobs wait for another worker", as_json=as_json)
 
 
 @app.command(epilog="Example: vectis jobs stats")
 def stats(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show the health of the queues: counts, how long jobs wait and run, and the workers."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/jobs/stats")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/jobs/stats"), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return

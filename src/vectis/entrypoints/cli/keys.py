@@ -10,7 +10,7 @@ import typer
 
 from vectis.access.service import RotatedKey
 from vectis.entrypoints.cli.api import path_of
-from vectis.entrypoints.cli.connection import connect
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.exits import perform, reporting
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, Yes, confirm
@@ -31,12 +31,7 @@ def list_keys(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """List keys, newest first; their texts are kept nowhere."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/keys", principal=principal)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/keys", principal=principal), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -78,12 +73,7 @@ def create(
         body["collections"] = collections
     if days is not None:
         body["expires_at"] = (datetime.now(UTC) + timedelta(days=days)).isoformat()
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/keys", body)
-
-    _show_made(perform(ask(), as_json=as_json), as_json=as_json)
+    _show_made(ask(lambda api: api.post("/keys", body), url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command(epilog="Example: vectis keys revoke 4hTq9ZbK2mXc")
@@ -94,12 +84,7 @@ def revoke(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Revoke a key for good."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.delete("/keys" + path_of(key))
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.delete("/keys" + path_of(key)), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -137,11 +122,10 @@ def rotate(
 
 
 def _rotate_one(principal: str, *, as_json: bool, url: str | None, data_dir: Path) -> None:
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post(f"/users{path_of(principal)}/keys/rotate")
-
-    _show_made(perform(ask(), as_json=as_json), as_json=as_json)
+    _show_made(
+        ask(lambda api: api.post(f"/users{path_of(principal)}/keys/rotate"), url, data_dir, as_json=as_json),
+        as_json=as_json,
+    )
 
 
 def _show_all(rotated: Sequence[RotatedKey], *, as_json: bool) -> None:

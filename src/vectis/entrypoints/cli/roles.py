@@ -6,8 +6,7 @@ import typer
 
 from vectis.domain.access import Permission
 from vectis.entrypoints.cli.api import path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import print_json, print_table
@@ -19,12 +18,7 @@ Name = Annotated[str, typer.Argument(help="Role.")]
 @app.command("list", epilog="Example: vectis roles list")
 def list_roles(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """List roles and what they allow."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/roles")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/roles"), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -41,23 +35,26 @@ def set_role(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Create or replace an own role."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.put("/roles" + path_of(name), {"permissions": [p.value for p in permissions]})
-
-    _say(perform(ask(), as_json=as_json), f"{name} allows {' '.join(sorted(permissions))}", as_json=as_json)
+    _say(
+        ask(
+            lambda api: api.put("/roles" + path_of(name), {"permissions": [p.value for p in permissions]}),
+            url,
+            data_dir,
+            as_json=as_json,
+        ),
+        f"{name} allows {' '.join(sorted(permissions))}",
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: vectis roles delete writer")
 def delete(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Delete an own role that nobody has."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.delete("/roles" + path_of(name))
-
-    _say(perform(ask(), as_json=as_json), f"deleted {name}", as_json=as_json)
+    _say(
+        ask(lambda api: api.delete("/roles" + path_of(name)), url, data_dir, as_json=as_json),
+        f"deleted {name}",
+        as_json=as_json,
+    )
 
 
 def _say(answer: Any, text: str, *, as_json: bool) -> None:

@@ -8,8 +8,8 @@ import typer
 from rich.text import Text
 
 from vectis.domain.errors import InvalidInput
-from vectis.entrypoints.cli.api import path_of
-from vectis.entrypoints.cli.connection import connect
+from vectis.entrypoints.cli.api import Api, path_of
+from vectis.entrypoints.cli.connection import ask, connect
 from vectis.entrypoints.cli.exits import perform
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
@@ -47,12 +47,7 @@ def list_rollouts(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """List rollouts, newest first."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/rollouts", limit=limit, alias=alias)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/rollouts", limit=limit, alias=alias), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -68,23 +63,13 @@ def list_rollouts(
 @app.command(epilog="Example: vectis rollout show 0f3c...")
 def show(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show where a rollout stands."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/rollouts" + path_of(rollout))
-
-    _show_one(perform(ask(), as_json=as_json), as_json=as_json)
+    _show_one(ask(lambda api: api.get("/rollouts" + path_of(rollout)), url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command(epilog="Example: vectis rollout explain 0f3c...")
 def explain(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show every change that a rollout went through, and what was judged with which figures."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/rollouts" + path_of(rollout) + "/explain")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/rollouts" + path_of(rollout) + "/explain"), url, data_dir, as_json=as_json)
     _show_one(answer, as_json=as_json)
     if as_json:
         return
@@ -114,12 +99,11 @@ def change(
 ) -> None:
     """Step in: pause, resume, promote, abort, retry, extend, skip or undo."""
 
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            path = "/rollouts" + path_of(rollout) + path_of(verb)
-            return await api.post(path, {"reason": reason, "by_s": seconds})
+    async def work(api: Api) -> Any:
+        path = "/rollouts" + path_of(rollout) + path_of(verb)
+        return await api.post(path, {"reason": reason, "by_s": seconds})
 
-    _show_one(perform(ask(), as_json=as_json), as_json=as_json)
+    _show_one(ask(work, url, data_dir, as_json=as_json), as_json=as_json)
 
 
 def _read(file: Path) -> Any:

@@ -6,9 +6,8 @@ import typer
 
 from vectis.domain.errors import InvalidInput
 from vectis.domain.schedules import Missed
-from vectis.entrypoints.cli.api import path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.api import Api, path_of
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import moment, print_json, print_table
@@ -21,12 +20,7 @@ PLAN = ("cron", "kind", "payload", "enabled", "missed")
 @app.command("list", epilog="Example: vectis schedules list")
 def list_schedules(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """List schedules, when they fire next, and what they did last. Times are UTC."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/schedules")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/schedules"), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -62,16 +56,15 @@ def set_schedule(
     payload = None if collection is None else {"collection": collection}
     given = {"cron": cron, "kind": kind, "payload": payload, "missed": missed and missed.value, "enabled": enabled}
 
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            there: list[dict[str, Any]] = (await api.get("/schedules"))["schedules"]
-            plan = {part: s[part] for s in there if s["name"] == name for part in PLAN}
-            plan |= {part: value for part, value in given.items() if value is not None}
-            if not {"cron", "kind"} <= plan.keys():
-                raise InvalidInput(f"there is no schedule {name!r}: give --cron and --kind to make it")
-            return await api.put("/schedules" + path_of(name), plan)
+    async def work(api: Api) -> Any:
+        there: list[dict[str, Any]] = (await api.get("/schedules"))["schedules"]
+        plan = {part: s[part] for s in there if s["name"] == name for part in PLAN}
+        plan |= {part: value for part, value in given.items() if value is not None}
+        if not {"cron", "kind"} <= plan.keys():
+            raise InvalidInput(f"there is no schedule {name!r}: give --cron and --kind to make it")
+        return await api.put("/schedules" + path_of(name), plan)
 
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(work, url, data_dir, as_json=as_json)
     next_at = answer["next_at"]
     _say(answer, f"{name} fires next at {moment(next_at)} UTC" if next_at else f"{name} is off", as_json=as_json)
 
@@ -79,23 +72,17 @@ def set_schedule(
 @app.command(epilog="Example: vectis schedules remove tidy-docs")
 def remove(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Remove a schedule; the jobs that it recorded stay."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.delete("/schedules" + path_of(name))
-
-    _say(perform(ask(), as_json=as_json), f"removed {name}", as_json=as_json)
+    _say(
+        ask(lambda api: api.delete("/schedules" + path_of(name)), url, data_dir, as_json=as_json),
+        f"removed {name}",
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: vectis schedules run expire-jobs")
 def run(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Record a schedule's job now."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/schedules" + path_of(name) + "/run")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/schedules" + path_of(name) + "/run"), url, data_dir, as_json=as_json)
     _say(answer, f"job {answer['id']}", as_json=as_json)
 
 

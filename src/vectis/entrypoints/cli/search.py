@@ -7,8 +7,7 @@ import typer
 from rich.text import Text
 
 from vectis.entrypoints.cli.api import member
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.filters import read_filter
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCollection, Url
@@ -48,12 +47,7 @@ def search(
         body["explain"] = True
     if (wanted := read_filter(filters or [])) is not None:
         body["filter"] = wanted
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/search", body)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/search", body), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     else:

@@ -5,8 +5,7 @@ from typing import Annotated, Any
 import typer
 
 from vectis.entrypoints.cli.api import path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import moment, notes, print_json, print_table
@@ -22,12 +21,7 @@ def list_sessions(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """List and count open sessions, newest first."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/sessions", principal=principal)
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/sessions", principal=principal), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -49,23 +43,17 @@ def end(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """End a session: its tokens work no more."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.delete("/sessions" + path_of(session))
-
-    _say(perform(ask(), as_json=as_json), f"ended {session}", as_json=as_json)
+    _say(
+        ask(lambda api: api.delete("/sessions" + path_of(session)), url, data_dir, as_json=as_json),
+        f"ended {session}",
+        as_json=as_json,
+    )
 
 
 @app.command("rotate-key", epilog="Example: vectis sessions rotate-key")
 def rotate_key(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Sign access tokens with another key from here on; tokens of before live their time out."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/sessions/signing-key")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.post("/sessions/signing-key"), url, data_dir, as_json=as_json)
     _say(answer, f"access tokens are signed under {answer['kid']}", as_json=as_json)
 
 

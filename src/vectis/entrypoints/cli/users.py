@@ -6,8 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from vectis.entrypoints.cli.api import path_of
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, Yes, confirm
 from vectis.entrypoints.cli.output import moment, print_facts, print_json, print_table
@@ -23,12 +22,7 @@ Grants = Annotated[
 @app.command("list", epilog="Example: vectis users list --json")
 def list_users(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """List people and services."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/users")
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.get("/users"), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
         return
@@ -41,12 +35,7 @@ def list_users(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEF
 @app.command(epilog="Example: vectis users show maria")
 def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show one."""
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.get("/users" + path_of(name))
-
-    _show(perform(ask(), as_json=as_json), as_json=as_json)
+    _show(ask(lambda api: api.get("/users" + path_of(name)), url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command(epilog="Example: vectis users create maria --grant viewer --grant admin:docs-*")
@@ -68,12 +57,7 @@ def create(
         "tenant": tenant,
         "contact": contact,
     }
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.post("/users", body)
-
-    _show(perform(ask(), as_json=as_json), as_json=as_json)
+    _show(ask(lambda api: api.post("/users", body), url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command(epilog="Example: vectis users change maria --grant operator --contact maria@example.org")
@@ -111,12 +95,12 @@ def password(name: Name, as_json: AsJson = False, url: Url = None, data_dir: Dat
         secret = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         secret = sys.stdin.readline().rstrip("\r\n")
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.put(f"/users{path_of(name)}/password", {"password": secret})
-
-    _show(perform(ask(), as_json=as_json), as_json=as_json)
+    _show(
+        ask(
+            lambda api: api.put(f"/users{path_of(name)}/password", {"password": secret}), url, data_dir, as_json=as_json
+        ),
+        as_json=as_json,
+    )
 
 
 @app.command(epilog="Example: vectis users delete maria --yes")
@@ -125,12 +109,7 @@ def delete(
 ) -> None:
     """Remove a person or service with its keys and sessions."""
     confirm(f"Remove {name} with its keys?", yes=yes)
-
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.delete("/users" + path_of(name))
-
-    answer = perform(ask(), as_json=as_json)
+    answer = ask(lambda api: api.delete("/users" + path_of(name)), url, data_dir, as_json=as_json)
     if as_json:
         print_json(answer)
     else:
@@ -138,11 +117,7 @@ def delete(
 
 
 def _change(name: str, body: dict[str, Any], *, as_json: bool, url: str | None, data_dir: DataDir) -> None:
-    async def ask() -> Any:
-        async with connect(url, data_dir) as api:
-            return await api.patch("/users" + path_of(name), body)
-
-    _show(perform(ask(), as_json=as_json), as_json=as_json)
+    _show(ask(lambda api: api.patch("/users" + path_of(name), body), url, data_dir, as_json=as_json), as_json=as_json)
 
 
 def _show(user: dict[str, Any], *, as_json: bool) -> None:
