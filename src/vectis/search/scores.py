@@ -1,7 +1,9 @@
 """Fusion of scores per document: what each prefetch says of a document, on one scale, added up. Pure."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import fsum, sqrt
+from operator import itemgetter
 
 import msgspec
 
@@ -44,23 +46,34 @@ class ScoreFusion:
     """
 
     def __init__(self, found: Sequence[Prefetched], document_of: DocumentOf, *, group: bool) -> None:
-        self._points: dict[PointId, dict[PointId, bool]] = {}
+        self._sides: list[_Side] = []
         self._document: dict[PointId, PointId] = {}
-        self._sides = [_Side(each) for each in found]
-        for side in self._sides:
-            for point in side.found.points:
-                document = document_of(point)
-                subject = document if group else point.id
-                self._document[subject] = document
-                side.add(document if side.found.whole else subject, point)
-                self._points.setdefault(subject, {}).setdefault(point.id, side.found.whole)
-        for side in self._sides:
-            side.settle()
+        self._points: dict[PointId, dict[PointId, bool]] = {}
+        for each in found:
+            documents = [document_of(point) for point in each.points]
+            subjects = documents if group else [point.id for point in each.points]
+            self._sides.append(_Side(each, documents if each.whole else subjects))
+            for subject, document, point in zip(subjects, documents, each.points, strict=True):
+                if subject in self._points:
+                    self._points[subject].setdefault(point.id, each.whole)
+                else:
+                    self._points[subject] = {point.id: each.whole}
+                    self._document[subject] = document
 
     def ranked(self) -> list[Ranked]:
         """All that was found, best first; equal scores by their best rank, then by id."""
-        order = [(-self._score(subject), self._best_rank(subject), str(subject), subject) for subject in self._points]
-        order.sort(key=lambda entry: entry[:3])
+        sides = [(side.found.whole, side.ranks, side.worths) for side in self._sides]
+        order: list[tuple[float, int, str, PointId]] = []
+        for subject, document in self._document.items():
+            score, best_rank = 0.0, len(self._points)
+            for whole, ranks, worths in sides:
+                key = document if whole else subject
+                rank = ranks.get(key)
+                if rank is not None:
+                    score += worths.get(key, 0.0)
+                    best_rank = min(rank, best_rank)
+            order.append((-score, best_rank, str(subject), subject))
+        order.sort(key=itemgetter(0, 1, 2))
         return [Ranked(subject, -negative) for negative, _, _, subject in order]
 
     def chunks(self, subject: PointId) -> list[PointId]:
@@ -71,60 +84,44 @@ class ScoreFusion:
 
     def reasons(self, subject: PointId) -> Reasons:
         """How `subject` got its score; the contributions add up to it."""
-        keyed = [(side, self._key(side, subject)) for side in self._sides]
+        keyed = [(side, self._document[subject] if side.found.whole else subject) for side in self._sides]
+        there = [(side, key) for side, key in keyed if key in side.ranks]
         return Reasons(
-            places={side.found.name: side.places[key] for side, key in keyed if key in side.places},
+            places={side.found.name: Place(side.ranks[key], side.scores[key]) for side, key in there},
             fusion=FORMULA,
-            contributions={side.found.name: side.worth(key) for side, key in keyed if key in side.places},
+            contributions={side.found.name: side.worths.get(key, 0.0) for side, key in there},
         )
-
-    def _key(self, side: "_Side", subject: PointId) -> PointId:
-        return self._document[subject] if side.found.whole else subject
-
-    def _score(self, subject: PointId) -> float:
-        return sum(side.worth(self._key(side, subject)) for side in self._sides)
-
-    def _best_rank(self, subject: PointId) -> int:
-        places = (side.places.get(self._key(side, subject)) for side in self._sides)
-        return min(place.rank for place in places if place is not None)
 
 
 class _Side:
-    """One prefetch as documents (or chunks) with their best scores, and the scale on which they can be added to others'."""
+    """One prefetch as documents (or chunks): the rank and score of each, which are those of its best point.
 
-    def __init__(self, found: Prefetched) -> None:
+    `worths` is what the prefetch adds to their final scores, of those found within the depth.
+    """
+
+    def __init__(self, found: Prefetched, keys: Sequence[PointId]) -> None:
         self.found = found
-        self.places: dict[PointId, Place] = {}
-        self._scored: list[float] = []
-        self._chunk_scores: dict[PointId, float] = {}
-        self._mean = self._sigma = 0.0
+        self.ranks: dict[PointId, int] = {}
+        self.scores: dict[PointId, float] = {}
+        for key, point in zip(keys, found.points, strict=True):
+            if key not in self.ranks:
+                self.ranks[key] = len(self.ranks) + 1
+                self.scores[key] = point.score
+        inside = dict.fromkeys(keys[: found.depth])
+        scored = [self.scores[key] for key in inside]
+        self._mean = fsum(scored) / len(scored) if scored else 0.0
+        self._sigma = sqrt(fsum((score - self._mean) ** 2 for score in scored) / len(scored)) if scored else 0.0
+        self.worths = {key: self._worth(self.scores[key]) for key in inside}
 
-    def add(self, key: PointId, point: ScoredPoint) -> None:
-        """Take the next best point, which counts for `key` unless a better one did."""
-        inside = len(self._chunk_scores) < self.found.depth
-        self._chunk_scores[point.id] = point.score
-        if key not in self.places:
-            self.places[key] = Place(len(self.places) + 1, point.score)
-            if inside:
-                self._scored.append(point.score)
-
-    def settle(self) -> None:
-        """Fix the scale: every point is there."""
-        scores = self._scored
-        if scores:
-            self._mean = fsum(scores) / len(scores)
-            self._sigma = sqrt(fsum((score - self._mean) ** 2 for score in scores) / len(scores))
-
-    def worth(self, key: PointId) -> float:
-        """What this prefetch adds to the score; nothing where `key` was not found within the depth."""
-        place = self.places.get(key)
-        return 0.0 if place is None or place.rank > len(self._scored) else self._shared(place.score)
+    @cached_property
+    def _chunk_scores(self) -> dict[PointId, float]:
+        return {} if self.found.whole else {point.id: point.score for point in self.found.points}
 
     def worth_of_chunk(self, point_id: PointId) -> float:
-        """The same for one chunk; nothing from a prefetch of whole documents."""
-        score = None if self.found.whole else self._chunk_scores.get(point_id)
-        return 0.0 if score is None else self._shared(score)
+        """What this prefetch says of one chunk; nothing from a prefetch of whole documents."""
+        score = self._chunk_scores.get(point_id)
+        return 0.0 if score is None else self._worth(score)
 
-    def _shared(self, score: float) -> float:
+    def _worth(self, score: float) -> float:
         scaled = (score - self._mean) / (6 * self._sigma) + 0.5 if self._sigma else 0.5
         return self.found.share * max(0.0, scaled)
