@@ -130,12 +130,8 @@ class AccessWorld:
 
     async def seed(self) -> None:
         """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares."""
-        for tenant in ("", *self.tenants):
-            caller = f"{tenant}-admin" if tenant else "admin"
-            for suffix in ("", f"-{tenant}" if tenant else "-none"):
-                await self._seed(tenant, caller, suffix)
-            await self.restore(caller)
-        await self._seed_principals()
+        tenants = [self._seed_tenant(tenant) for tenant in ("", *self.tenants)]
+        await asyncio.gather(*tenants, self._seed_principals())
         await self.restore_schedule()
         await self.settled()
 
@@ -195,6 +191,12 @@ class AccessWorld:
         key = await self.ask("POST", "/api/v1/keys", {"principal": "pat"}, caller="admin")
         self._ids[KEY] = key.json()["id"]
         await self.restore_principals()
+
+    async def _seed_tenant(self, tenant: str) -> None:
+        caller = f"{tenant}-admin" if tenant else "admin"
+        for suffix in ("", f"-{tenant}" if tenant else "-none"):
+            await self._seed(tenant, caller, suffix)
+        await self.restore(caller)
 
     async def _seed(self, tenant: str, caller: str, suffix: str) -> None:
         async def done(method: str, path: str, body: Any) -> Any:
