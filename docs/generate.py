@@ -19,10 +19,12 @@ from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.prometheus.recall import RecallMetrics
 from vectis.adapters.redis.answers import RedisAnswers
 from vectis.adapters.redis.limiter import RedisLimiter
 from vectis.adapters.redis.link import LinkBounds, RedisLink
 from vectis.adapters.system.clock import SystemClock
+from vectis.adapters.traffic.log import TrafficLog
 from vectis.domain import errors
 from vectis.domain.jobs import JobStats
 from vectis.entrypoints.cli.exits import EXIT_CODES
@@ -32,6 +34,7 @@ from vectis.entrypoints.rest.problems import STATUS
 from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.runtime.secret import Secret, SecretUrl
 from vectis.runtime.settings import ALIASES, Settings
+from vectis.search.shadows import Shadows
 
 NO_STATS = {"collections": {}, "failures": 0, "flush_failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
 SHOWN_TYPES = {Secret: "secret", SecretUrl: "secret URL"}
@@ -134,28 +137,36 @@ def openapi_page() -> str:
 
 def metrics_page() -> str:
     """Every metric that Vectis itself exports."""
+    metrics = ProcessMetrics(__version__)
+    RecallMetrics(metrics.registry)
     families = [
-        *ProcessMetrics(__version__).registry.collect(),
+        *metrics.registry.collect(),
         *JobQueues(NO_JOBS).collect(),
         *EngineStats(NO_STATS).collect(),
     ]
     names = {
         f.name: (f"`{f.name}{'_total' if f.type == 'counter' else ''}`", f.type, f.documentation) for f in families
     }
-    embeddings = CachedEmbeddings(cast(Any, None), SystemClock(), EmbeddingBounds())
-    answers = CachedAnswers(
-        *[cast(Any, None)] * 2, SystemClock(), *[cast(Any, None)] * 2, bytes_max=0, ttl_s=1, look_every_s=1
-    )
+    none = cast(Any, None)
+    embeddings = CachedEmbeddings(none, SystemClock(), EmbeddingBounds())
+    answers = CachedAnswers(none, none, SystemClock(), none, none, bytes_max=0, ttl_s=1, look_every_s=1)
     link = RedisLink("redis://127.0.0.1", LinkBounds())
     tier = RedisAnswers(link, SystemClock(), namespace="", ttl_s=1, write_after_s=1)
-    cache = [
+    shadows = Shadows(directory=none, log=none, clock=SystemClock(), spare=none, rules=none)
+    kept_by_others = [
         (f"`vectis_{prefix}_{name}`", "counter" if name.endswith("_total") else "gauge", means)
         for prefix, means, counts in (
             ("embedding_cache", "The cache of vectors", embeddings.counts()),
             ("answer_cache", "The cache of answers", answers.counts()),
             ("answer_tier", "The tier of answers that processes share", tier.counts()),
-            ("limits", "Counting requests together", RedisLimiter(link, cast(Any, None)).counts()),
+            ("limits", "Counting requests together", RedisLimiter(link, none).counts()),
             ("redis", "The link to the Redis server", link.counts()),
+            ("shadow", "Queries asked of both variants of an alias", shadows.counts()),
+            (
+                "traffic",
+                "Reports of the traffic of rollouts",
+                TrafficLog(none, none, SystemClock(), reporter="").counts(),
+            ),
         )
         for name in counts
     ]
@@ -163,7 +174,7 @@ def metrics_page() -> str:
         "Metrics",
         "`GET /metrics` joins those of all processes of a server; the label `process` says whose they are. "
         "Units are seconds and bytes.",
-        table(("metric", "type", "means"), sorted([*names.values(), *cache])),
+        table(("metric", "type", "means"), sorted([*names.values(), *kept_by_others])),
     )
 
 

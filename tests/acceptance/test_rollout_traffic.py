@@ -26,7 +26,7 @@ T = TypeVar("T")
 def server(start_server: StartServer) -> RunningServer:
     """Two API processes; each collection has one point, which says where it is."""
     server = start_server(
-        None, "--workers", "2", VECTIS_EMBEDDER__KIND="none", VECTIS_TRAFFIC__MIRROR_SHARE_PERCENT="100"
+        None, "--workers", "2", VECTIS_EMBEDDER__KIND="none", VECTIS_TRAFFIC__SPARE_SHARE_PERCENT="100"
     )
     for name in ("blue", "green"):
         body = {"name": name, "vectors": {"dense": {"size": 2}}}

@@ -1,16 +1,23 @@
 """The caller's own vectors over HTTP: JSON, MessagePack and raw float32, points, scroll, counts, batch."""
 
+import re
 from array import array
 from time import monotonic, sleep
 
 import httpx
 import msgspec
 import pytest
+from serving import RunningServer, StartServer, until
 
 POINTS = [
     {"id": i, "vector": {"dense": [1.0, i / 10, 0.0, 0.0]}, "payload": {"number": i, "even": i % 2 == 0}}
     for i in range(20)
 ]
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> RunningServer:
+    return start_server(None, VECTIS_SEARCH__RECALL_SAMPLE_PERCENT="50")
 
 
 @pytest.fixture(scope="module")
@@ -140,3 +147,19 @@ def test_metrics_join_all_processes(http: httpx.Client, own: str) -> None:
     assert 'process="api-1"' in text
     assert 'process="worker-1"' in text
     assert "vectis_engine_collection_points" in text
+
+
+def test_recall_is_sampled_behind_the_answers(http: httpx.Client, own: str) -> None:
+    asked = 0
+
+    def sampled() -> dict[str, float] | None:
+        nonlocal asked
+        asked += 1
+        body = {"collection": own, "query_vector": [1.0, asked / 7, 0.0, 0.0], "limit": 4}
+        http.post("/api/v1/vectors/search", json=body).raise_for_status()
+        pattern = r'vectis_recall_(exact|found)_results_total\{collection="vecs",filter=""[^}]*\} ([\d.]+)'
+        counts = {kind: float(count) for kind, count in re.findall(pattern, http.get("/metrics").text)}
+        return counts if counts.get("exact") else None
+
+    counts = until(sampled, 30, "a query was asked exactly too")
+    assert counts["found"] == counts["exact"]  # twenty points leave no graph to miss anything in

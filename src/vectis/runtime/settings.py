@@ -93,22 +93,28 @@ class CacheSettings(Shape, frozen=True):
 
 
 class SearchSection(Shape, frozen=True):
-    """Bounds of one search request."""
+    """Bounds of one search request. `recall_sample_percent` of the queries are asked exactly too, in spare time (see traffic).
+
+    A collection of which less than `recall_least` of the exact answers is found is searched harder.
+    """
 
     limit_max: int = 1000
     batch_max: int = 100
     timeout_s: float = 30.0
+    recall_sample_percent: float = 0.1
+    recall_least: float = 0.95
 
 
 class TrafficSettings(Shape, frozen=True):
-    """Traffic of rollouts. Mirrored queries take `mirror_share_percent` of an API process's time at most.
+    """Queries that are asked again behind their answers: mirrored ones of rollouts, samples of recall.
 
-    None is mirrored while more than `mirror_at_work_max` requests are at work in the process. `keep_words`: a few queries whose
-    answers differ most are kept in words, which may be personal; otherwise hashes are.
+    They take `spare_share_percent` of an API process's time at most, and none while more than `spare_at_work_max` requests
+    are at work in it. `keep_words`: a few mirrored queries whose answers differ most are kept in words, which may be personal;
+    otherwise hashes are.
     """
 
-    mirror_share_percent: float = 10.0
-    mirror_at_work_max: int = 8
+    spare_share_percent: float = 10.0
+    spare_at_work_max: int = 8
     keep_words: bool = False
 
 

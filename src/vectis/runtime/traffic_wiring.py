@@ -1,10 +1,13 @@
-"""Opens search, and what measures and mirrors the traffic of rollouts: the part of wiring that is about it."""
+"""Opens search, what measures the traffic of rollouts, and what asks queries again: the part of wiring that is about it."""
 
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
+import msgspec
+
 from vectis.access.admission import Admission
 from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.prometheus.recall import RecallMetrics
 from vectis.adapters.traffic.log import TrafficLog
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
@@ -16,8 +19,10 @@ from vectis.runtime.settings import Settings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.plan import SearchLimits
+from vectis.search.recall import RecallRules, RecallWatch
 from vectis.search.service import SearchService
 from vectis.search.shadows import ShadowRules, Shadows
+from vectis.search.spare_time import SpareTime
 
 
 async def open_traffic(
@@ -31,7 +36,14 @@ async def open_traffic(
     return log
 
 
-def open_shadows(
+class AskedAgain(msgspec.Struct, frozen=True):
+    """What asks queries again behind their answers."""
+
+    shadows: Shadows | None = None
+    recall: RecallWatch | None = None
+
+
+def open_asked_again(
     stack: AsyncExitStack,
     settings: Settings,
     metrics: ProcessMetrics,
@@ -39,18 +51,19 @@ def open_shadows(
     log: TrafficLog,
     clock: Clock,
     admission: Admission,
-) -> Shadows:
-    """What asks mirrored queries; `stack` ends it."""
-    rules = ShadowRules(
-        share_percent=settings.traffic.mirror_share_percent,
-        at_work_max=settings.traffic.mirror_at_work_max,
-        timeout_s=settings.search.timeout_s,
-        keep_words=settings.traffic.keep_words,
+) -> AskedAgain:
+    """What asks mirrored queries and samples recall, both in the same spare time; `stack` ends it."""
+    traffic = settings.traffic
+    spare = SpareTime(
+        clock, admission.at_work, share_percent=traffic.spare_share_percent, at_work_max=traffic.spare_at_work_max
     )
-    shadows = Shadows(directory=directory, log=log, clock=clock, at_work=admission.at_work, rules=rules)
-    stack.push_async_callback(shadows.close)
+    stack.push_async_callback(spare.close)
+    timeout_s = settings.search.timeout_s
+    shadow_rules = ShadowRules(timeout_s=timeout_s, keep_words=traffic.keep_words)
+    shadows = Shadows(directory=directory, log=log, clock=clock, spare=spare, rules=shadow_rules)
     metrics.export_counts("vectis_shadow", "Queries asked of both variants of an alias", shadows.counts)
-    return shadows
+    recall_rules = RecallRules(settings.search.recall_sample_percent, settings.search.recall_least, timeout_s)
+    return AskedAgain(shadows, RecallWatch(log=RecallMetrics(metrics.registry), spare=spare, rules=recall_rules))
 
 
 def make_search(
@@ -61,9 +74,9 @@ def make_search(
     sparse: SparseEncoder,
     clock: Clock,
     log: MeasurementLog,
-    shadows: Shadows | None,
+    again: AskedAgain,
 ) -> SearchService:
-    """Search, which writes to `log` and offers its queries to `shadows`."""
+    """Search, which writes to `log` and offers its queries to what asks them again."""
     return SearchService(
         directory=directory,
         reader=engine,
@@ -72,7 +85,8 @@ def make_search(
         sparse=sparse,
         log=log,
         clock=clock,
-        shadows=shadows,
+        shadows=again.shadows,
+        recall=again.recall,
         limits=SearchLimits(
             limit_max=settings.search.limit_max,
             batch_max=settings.search.batch_max,

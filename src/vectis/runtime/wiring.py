@@ -77,10 +77,9 @@ from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
 from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
-from vectis.runtime.traffic_wiring import make_search, open_shadows, open_traffic
+from vectis.runtime.traffic_wiring import AskedAgain, make_search, open_asked_again, open_traffic
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.service import SearchService
-from vectis.search.shadows import Shadows
 
 log = structlog.stdlib.get_logger("vectis.wiring")
 
@@ -126,7 +125,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         answers = await caches.answers(parts.directory, parts.versions, traffic)
         divergences = Divergences(parts.store, parts.clock)
         admission = _admission(settings.limits, parts, await caches.limiter())
-        shadows = open_shadows(stack, settings, parts.metrics, parts.directory, traffic, parts.clock, admission)
+        again = open_asked_again(stack, settings, parts.metrics, parts.directory, traffic, parts.clock, admission)
         yield Services(
             catalog=parts.catalog,
             points=PointService(
@@ -139,7 +138,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 divergences=divergences,
                 clock=parts.clock,
             ),
-            search=_search(settings, parts, embeddings, traffic, shadows),
+            search=_search(settings, parts, embeddings, traffic, again),
             readiness=readiness(
                 parts.store,
                 parts.engine,
@@ -222,7 +221,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             validator=Validator(
                 store=parts.store,
                 points=parts.engine,
-                ask=collection_asker(_search(settings, parts, embeddings, parts.metrics)),
+                ask=collection_asker(_search(settings, parts, embeddings, parts.metrics, AskedAgain())),
                 measure=measured,
             ),
             hooks=await open_hooks(stack, settings.rollouts, paths),
@@ -282,10 +281,10 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
 
 
 def _search(
-    settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, shadows: Shadows | None = None
+    settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, again: AskedAgain
 ) -> SearchService:
     asked = QueryEmbeddings(parts.embedder, embeddings)
-    return make_search(settings, parts.directory, parts.engine, asked, parts.bm25, parts.clock, log, shadows)
+    return make_search(settings, parts.directory, parts.engine, asked, parts.bm25, parts.clock, log, again)
 
 
 def _admission(limits: LimitSettings, parts: _Parts, limiter: RateLimiter) -> Admission:

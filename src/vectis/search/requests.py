@@ -1,8 +1,9 @@
 """What search is asked and what it answers, for every surface."""
 
-from typing import Literal
+from typing import Literal, TypeVar
 
 import msgspec
+from msgspec.structs import replace
 
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
@@ -66,6 +67,16 @@ class VectorSearch(msgspec.Struct, frozen=True):
     with_payload: Selector = True
     with_vectors: Selector = False
     routing: Routing = Routing()
+
+
+Asked = TypeVar("Asked", TextSearch, VectorSearch)
+
+
+def exactly(query: Asked) -> Asked:
+    """The same by exact search, without any index of dense vectors."""
+    if isinstance(query, TextSearch):
+        return replace(query, exact=True)
+    return replace(query, params=SearchParams(exact=True))
 
 
 class Place(msgspec.Struct, frozen=True):

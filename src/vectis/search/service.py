@@ -22,9 +22,10 @@ from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
-from vectis.search.requests import Answer, Hit, TextSearch, VectorSearch
+from vectis.search.recall import RecallWatch
+from vectis.search.requests import Answer, Asked, Hit, TextSearch, VectorSearch
 from vectis.search.scores import ScoreFusion
-from vectis.search.shadows import Ask, Asked, Shadows
+from vectis.search.shadows import Ask, Shadows
 
 
 class SearchService:
@@ -41,6 +42,7 @@ class SearchService:
         log: MeasurementLog,
         clock: Clock,
         shadows: Shadows | None,
+        recall: RecallWatch | None,
         limits: plan.SearchLimits,
     ) -> None:
         self._directory = directory
@@ -51,6 +53,7 @@ class SearchService:
         self._log = log
         self._clock = clock
         self._shadows = shadows
+        self._recall = recall
         self._limits = limits
 
     async def search_text(self, by: CollectionPass, request: TextSearch) -> Answer:
@@ -200,9 +203,9 @@ class SearchService:
         answer: Answer | None = None
         try:
             async with asyncio.timeout(self._limits.timeout_s):
-                answer = await ask(request, to)
+                answer = await ask(request, to if self._recall is None else self._recall.lifted(to))
                 outcome = "ok"
-                self._mirrored(to, request, ask)
+                self._asked_again(to, request, answer, ask)
                 return replace(answer, took_ms=self._since(started))
         except TimeoutError:
             outcome = DeadlineExceeded.code
@@ -218,9 +221,11 @@ class SearchService:
                 _measurement(by.collection, request.routing, to, mode, outcome, answer, self._since(started))
             )
 
-    def _mirrored(self, to: Resolved, request: Asked, ask: Ask[Asked]) -> None:
+    def _asked_again(self, to: Resolved, request: Asked, answer: Answer, ask: Ask[Asked]) -> None:
         if self._shadows is not None and to.route is not None and to.route.plan.mirror is not None:
             self._shadows.offer(to.route, to.route.plan.mirror, request, ask)
+        if self._recall is not None:
+            self._recall.offer(request, to, answer, ask)
 
     def _since(self, started: float) -> float:
         return round((self._clock.monotonic() - started) * 1000, 3)

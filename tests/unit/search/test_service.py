@@ -32,12 +32,13 @@ from vectis.search.plan import SearchLimits
 from vectis.search.requests import Hit, Overrides, TextSearch
 from vectis.search.service import SearchService
 from vectis.search.shadows import ShadowRules, Shadows
+from vectis.search.spare_time import SpareTime
 
 PROFILE = EmbeddingProfile("colours", "1", 2, 64)
 WARM: Dense = array("f", [1.0, 0.0])
 COLD: Dense = array("f", [0.0, 1.0])
 BM25 = EdgeBm25()
-RULES = ShadowRules(share_percent=50.0, at_work_max=3, timeout_s=5.0, keep_words=True)
+RULES = ShadowRules(timeout_s=5.0, keep_words=True)
 
 PAGES = {
     "fire": ["flames are warm and bright", "embers glow for long", "ashes are grey"],
@@ -93,6 +94,7 @@ class Library:
         self.pairs: list[ShadowPair] = []
         self.route: Route | None = None
         self.at_work = 0
+        spare = SpareTime(self.clock, lambda: self.at_work, share_percent=50.0, at_work_max=3)
         self.service = SearchService(
             directory=self,
             reader=self.reader,
@@ -101,7 +103,8 @@ class Library:
             log=self,
             clock=self.clock,
             limits=SearchLimits(),
-            shadows=Shadows(directory=self, log=self, clock=self.clock, at_work=lambda: self.at_work, rules=RULES),
+            shadows=Shadows(directory=self, log=self, clock=self.clock, spare=spare, rules=RULES),
+            recall=None,
             indexes=FilterIndexes(self.reader.engine, self.clock),
         )
 

@@ -21,3 +21,15 @@ class PairLog(Protocol):
     def append_pair(self, route: Route, pair: ShadowPair) -> None:
         """Keep a query that was asked of both variants of a route."""
         ...
+
+
+class RecallLog(Protocol):
+    """Append-only; never waits."""
+
+    def append_recall(self, collection: str, filter_keys: tuple[str, ...], *, found: int, expected: int) -> None:
+        """Keep of one query how many results its exact answer had, and how many of these its answer had."""
+        ...
+
+    def effort_raised(self, collection: str, effort: int, *, recall: float) -> None:
+        """Keep that a collection is searched `effort` times as hard from now on, since too little was found."""
+        ...
