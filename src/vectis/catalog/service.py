@@ -1,6 +1,6 @@
 """The use cases of the catalog: create, list, describe and delete collections; set aliases; index payload keys."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
@@ -10,6 +10,7 @@ import msgspec
 from msgspec.structs import replace
 
 from vectis.catalog.profiles import INDEXES_MAX, Wishes, tailored
+from vectis.catalog.removals import REMOVAL_TIME, NeededBy, Removals
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
 from vectis.domain.collections import Collection, Deletion, Reconfigured, SettingsVersion
 from vectis.domain.errors import (
@@ -19,7 +20,6 @@ from vectis.domain.errors import (
     InvalidInput,
     LimitExceeded,
     NotFound,
-    Unavailable,
     VectisError,
 )
 from vectis.domain.jobs import MAINTENANCE_QUEUE, Job, JobState
@@ -41,12 +41,6 @@ DESCRIPTION_MAX = 1000
 
 REMOVE_COLLECTION = "remove_collection"
 """The job kind that removes a deleted collection for good. Payload: {"collection": name}."""
-
-_REMOVAL = timedelta(minutes=1)
-"""How long a removal may take before another process takes it over."""
-
-NeededBy = Callable[[str], Awaitable[str | None]]
-"""Says why a collection is needed, None when it is not: asked when it is deleted, and again before it is removed."""
 
 
 class CatalogStore(CollectionStore, SearchSettingsStore, DivergenceStore, JobLedger, Protocol):
@@ -84,7 +78,7 @@ class CatalogService:
         self._profiles = profiles
         self._clock = clock
         self._grace_minutes = grace_minutes
-        self._keepers = keepers
+        self._removals = Removals(store=store, admin=admin, clock=clock, keepers=keepers)
 
     def profiles(self, by: Pass) -> list[CollectionProfile]:
         """The named recipes that a collection can be created from."""
@@ -126,7 +120,7 @@ class CatalogService:
         collection = Collection(name=name, profile=profile, created_at=self._clock.now())
         if len(await self._store.collections()) >= COLLECTIONS_MAX:
             raise LimitExceeded(f"there are {COLLECTIONS_MAX} collections, the maximum; delete one first")
-        await self._free(name)
+        await self._removals.free(name)
         await self._store.add_collection(collection)
         try:
             await self._create_in_engine(collection)
@@ -163,11 +157,11 @@ class CatalogService:
         """
         by.require(Permission.DELETE_COLLECTIONS)
         name, now = by.collection, self._clock.now()
-        await self._require_unneeded(name)
+        await self._removals.require_unneeded(name)
         minutes = self._grace_minutes if grace_minutes is None else grace_minutes
         due_at = now + timedelta(minutes=minutes)
         # what is removed here and now is left to the job only when this process dies over it
-        job_due_at = due_at if minutes else now + _REMOVAL
+        job_due_at = due_at if minutes else now + REMOVAL_TIME
         job = Job(
             id=uuid4().hex,
             kind=REMOVE_COLLECTION,
@@ -180,7 +174,7 @@ class CatalogService:
         await self._store.hide_collection(name, deletion, job)
         self._directory.forget()
         if not minutes:
-            await self._remove_now(name, deletion)
+            await self._removals.now(name, deletion)
         return deletion
 
     async def undelete(self, by: CollectionPass) -> Described:
@@ -203,8 +197,8 @@ class CatalogService:
         kept = await self._store.collection(by.collection)
         if kept is None or kept.deletion is None or kept.deletion.job_id != job_id:
             return False
-        await self._require_unneeded(kept.name)
-        await self._remove(kept.name, kept.deletion)
+        await self._removals.require_unneeded(kept.name)
+        await self._removals.remove(kept.name, kept.deletion)
         return True
 
     async def configure(
@@ -320,7 +314,7 @@ class CatalogService:
                 field="collection",
             )
         await self._require_no_rollout(by.collection)
-        await self._free(by.collection)
+        await self._removals.free(by.collection)
         route = await self._store.set_route(by.collection, RoutePlan((Target(collection=to.collection),)))
         await self._aliases_changed()
         return route
@@ -347,30 +341,6 @@ class CatalogService:
                 f"a rollout is at work on alias {alias!r}: end it with `vectis rollout abort` or wait until it is over",
                 alias=alias,
             )
-
-    async def _require_unneeded(self, name: str) -> None:
-        for needed_by in self._keepers:
-            if reason := await needed_by(name):
-                raise Conflict(f"collection {name!r} cannot go: {reason}", name=name)
-
-    async def _free(self, name: str) -> None:
-        """A deleted collection gives its name up to a fresh one or an alias: its grace ends here."""
-        kept = await self._store.collection(name)
-        if kept is not None and kept.deletion is not None:
-            await self._require_unneeded(name)
-            await self._remove_now(name, kept.deletion)
-
-    async def _remove_now(self, name: str, deletion: Deletion) -> None:
-        await self._remove(name, deletion)
-        await self._store.cancel_job(deletion.job_id, self._clock.now())
-
-    async def _remove(self, name: str, deletion: Deletion) -> None:
-        """The name is free only when nothing of the collection is left, so that no fresh one can find any of it."""
-        now = self._clock.now()
-        if not await self._store.take_removal(name, deletion.job_id, now=now, until=now + _REMOVAL):
-            raise Unavailable(f"collection {name!r} is being removed just now; repeat", retry_after_s=1.0)
-        await self._admin.drop(name)
-        await self._store.remove_collection(name)
 
     async def _described(self, by: CollectionPass) -> Described:
         collection = (await self._directory.resolve(by.collection)).collection
