@@ -6,8 +6,9 @@ Who calls is said by the credential, which is a key of CALLERS; without it nobod
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from time import monotonic
 from typing import Any
@@ -50,7 +51,7 @@ CALLERS = {
 NAME = "@"
 """Stands before the name of a collection, alias, principal or role in an example."""
 JOB, ROLLOUT, KEY, SESSION = "$job", "$rollout", "$key", "$session"
-"""Stand for the id of a job and of a rollout that its caller may see, of a key, of an open session."""
+"""Stand for the id of a job and of an ended rollout that its caller may see, of a key, of an open session."""
 
 PASSWORD = "correct horse battery"
 
@@ -108,9 +109,10 @@ def lasting(answer: httpx.Response) -> tuple[int, str]:
 class AccessWorld:
     """The API, and what the tests ask of it."""
 
-    def __init__(self, app: RestApp, tenants: tuple[str, ...]) -> None:
+    def __init__(self, app: RestApp, tenants: tuple[str, ...], move_rollouts: Callable[[], Awaitable[None]]) -> None:
         self.app = app
         self.tenants = tenants
+        self._move_rollouts = move_rollouts
         self.http = httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://vectis")
         self._jobs: dict[str, str] = {}
         self._rollouts: dict[str, str] = {}
@@ -129,9 +131,27 @@ class AccessWorld:
         return await self.ask(operation.method, path, _plain(example.body, ids), caller=caller)
 
     async def seed(self) -> None:
+<<<<<<< HEAD
         """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares."""
         tenants = [self._seed_tenant(tenant) for tenant in ("", *self.tenants)]
         await asyncio.gather(*tenants, self._seed_principals())
+=======
+        """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares.
+
+        An ended rollout of the alias rolled, and a paused one of rolling.
+        """
+        seeded: list[tuple[str, str]] = []
+        for tenant in ("", *self.tenants):
+            caller = f"{tenant}-admin" if tenant else "admin"
+            for suffix in ("", f"-{tenant}" if tenant else "-none"):
+                await self._seed(tenant, caller, suffix)
+                seeded.append((caller, suffix))
+            await self.restore(caller)
+        await self._move_rollouts()
+        for caller, suffix in seeded:
+            await self._seed_rollout(caller, "rolling", suffix, "pause")
+        await self._seed_principals()
+>>>>>>> 101deed (Rollouts: one command for each verb, and watch: a rollout as it goes)
         await self.restore_schedule()
         await self.settled()
 
@@ -192,6 +212,7 @@ class AccessWorld:
         self._ids[KEY] = key.json()["id"]
         await self.restore_principals()
 
+<<<<<<< HEAD
     async def _seed_tenant(self, tenant: str) -> None:
         caller = f"{tenant}-admin" if tenant else "admin"
         for suffix in ("", f"-{tenant}" if tenant else "-none"):
@@ -203,7 +224,24 @@ class AccessWorld:
             answer = await self.ask(method, f"/api/v1{path}", body, caller=caller)
             assert answer.is_success, answer.text
             return answer.json()
+=======
+    async def _done(self, caller: str, method: str, path: str, body: Any) -> Any:
+        answer = await self.ask(method, f"/api/v1{path}", body, caller=caller)
+        assert answer.is_success, answer.text
+        return answer.json()
+>>>>>>> 101deed (Rollouts: one command for each verb, and watch: a rollout as it goes)
 
+    async def _seed_rollout(self, caller: str, alias: str, suffix: str, verb: str) -> str:
+        """The id of a rollout of this alias, to which this was done at once."""
+        done = partial(self._done, caller)
+        await done("PUT", f"/aliases/{alias}{suffix}", {"collection": f"vecs{suffix}"})
+        rollout = {"alias": f"{alias}{suffix}", "change": "data_refresh", "candidate": f"docs{suffix}"}
+        began = (await done("POST", "/rollouts", rollout))["id"]
+        await done("POST", f"/rollouts/{began}/{verb}", {})
+        return began
+
+    async def _seed(self, tenant: str, caller: str, suffix: str) -> None:
+        done = partial(self._done, caller)
         await done("POST", "/collections", _vectors(f"vecs{suffix}"))
         await done("PUT", f"/aliases/public{suffix}", {"collection": f"vecs{suffix}"})
         points = [
@@ -215,10 +253,7 @@ class AccessWorld:
         document = {"id": "d1", "text": f"Apples are red, says secret-{tenant}."}
         kept = await done("POST", f"/collections/docs{suffix}/documents", {"documents": [document]})
         self._jobs[tenant] = kept["job_id"]
-        await done("PUT", f"/aliases/rolling{suffix}", {"collection": f"vecs{suffix}"})
-        rollout = {"alias": f"rolling{suffix}", "change": "data_refresh", "candidate": f"docs{suffix}"}
-        self._rollouts[tenant] = (await done("POST", "/rollouts", rollout))["id"]
-        await done("POST", f"/rollouts/{self._rollouts[tenant]}/pause", {})
+        self._rollouts[tenant] = await self._seed_rollout(caller, "rolled", suffix, "abort")
 
 
 def _vectors(name: str) -> dict[str, Any]:
@@ -242,7 +277,7 @@ async def open_world(folder: Path, tenants: tuple[str, ...] = ("acme", "globex")
         await services.access.begin(authorize(SYSTEM, Permission.MANAGE_USERS))
         await worker.runner.announce()
         running = asyncio.ensure_future(worker.runner.run(worker.handlers))
-        world = AccessWorld(RestApp(replace(services, authenticate=authenticate)), tenants)
+        world = AccessWorld(RestApp(replace(services, authenticate=authenticate)), tenants, worker.reconciler.tick)
         try:
             await world.seed()
             yield world

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +66,40 @@ class Alias:
         return found["collection"]
 
     def served(self) -> list[str]:
+        return [target["collection"] for target in self.targets()]
+
+    def weights(self) -> list[float]:
+        return [target["weight_percent"] for target in self.targets()]
+
+    def targets(self) -> list[Any]:
         aliases = self.http.get("/deployment/status").json()["aliases"]
-        return [target["collection"] for each in aliases if each["alias"] == self.name for target in each["targets"]]
+        return [target for each in aliases if each["alias"] == self.name for target in each["targets"]]
+
+
+def say(server: RunningServer, *words: str) -> subprocess.CompletedProcess[str]:
+    """What the command line says to this."""
+    command = [sys.executable, "-m", "vectis", "rollout", *words, "--url", server.url]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN_S)
+
+
+def said(server: RunningServer, *words: str) -> Any:
+    """The same as JSON, when it succeeds."""
+    done = say(server, *words, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: RunningServer) -> None:
     docs = Alias(server, "docs")
     began = docs.start()
-    seen = docs.reaches(began, "grace")
-    assert (seen["phase"], seen["promoted"]) == ("healthy", True)
+    watched = say(server, "watch", began)
+    assert watched.returncode == 0, watched.stderr
+    assert [line.split("  ")[1] for line in watched.stdout.splitlines()][-2:] == [
+        "progressing at watch",
+        "healthy at grace",
+    ]
+    seen = docs.get(began)
+    assert (seen["phase"], seen["step"], seen["promoted"]) == ("healthy", "grace", True)
     assert docs.served() == [seen["candidate"]] == [docs.answers_from()]
     built = docs.http.get(f"{V1}/collections/{seen['candidate']}").json()
     assert built["profile"]["chunking"] == SMALLER["chunking"]
@@ -98,15 +124,45 @@ def test_the_command_line_starts_and_explains(server: RunningServer, tmp_path: P
     file = tmp_path / "rollout.json"
     file.write_text(json.dumps({"alias": "spoken", "change": "data_refresh", "candidate": "spoken_2", **SHORT}))
 
-    def say(*words: str) -> str:
-        command = [sys.executable, "-m", "vectis", "rollout", *words, "--url", server.url]
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=WITHIN_S).stdout
+    began = said(server, "start", str(file))["id"]
+    watched = say(server, "watch", began, "--json")
+    assert watched.returncode == 1, "it was aborted"
+    moments = [json.loads(line) for line in watched.stdout.splitlines()]
+    assert (moments[-1]["phase"], moments[-1]["step"]) == ("aborted", "grace")
+    assert all(one != other for one, other in pairwise(moments))
+    assert "0 of 30 documents" in json.dumps(said(server, "explain", began))
+    assert [each["id"] for each in said(server, "list", "--alias", "spoken")["rollouts"]] == [began]
+    refused = say(server, "resume", began, "--json")
+    assert (refused.returncode, json.loads(refused.stderr)["error"]["code"]) == (1, "conflict")
+    assert said(server, "retry", began)["attempt"] == 2
 
-    began = json.loads(say("start", str(file), "--json"))["id"]
+
+def test_people_steer_a_canary(server: RunningServer) -> None:
+    docs = Alias(server, "steered")
+    docs.post("/collections", {"name": "steered_2"})
+    docs.post("/collections/steered_2/documents?wait=true", {"documents": PAGES})
+    stages = [{"weight_percent": percent, "duration_s": 3600} for percent in (5, 50, 100)]
+    canary = {"strategy": "canary", "candidate": "steered_2", "build": None, "stages": stages}
+    began = docs.start(**canary)
+    docs.reaches(began, "stage")
+    assert say(server, "promote", began).returncode == 2, "it wants a reason"
+    assert say(server, "skip", began, "-m", " ").returncode == 1, "it wants a reason"
+    assert said(server, "pause", began)["phase"] == "paused"
+    assert said(server, "extend", began, "--by", "60")["phase"] == "progressing"
+    assert said(server, "promote", began, "-m", "seen")["stage"] == 1
+    until(lambda: docs.weights() == [50, 50] or None, WITHIN_S, "half of the traffic")
+    with docs.http.stream("GET", f"{V1}/rollouts/{began}/events") as stream:
+        assert (stream.status_code, stream.headers["content-type"]) == (200, "text/event-stream")
+        now = json.loads(next(line for line in stream.iter_lines() if line.startswith("data: "))[6:])
+    assert [(each["variant"], each["weight_percent"]) for each in now["targets"]] == [("stable", 50), ("candidate", 50)]
+    assert now["transitions"][-1]["stage"] == 1
+    assert said(server, "promote", began, "--full", "-m", "seen")["promoted"]
     docs.reaches(began, "grace")
-    assert "0 of 30 documents" in say("explain", began, "--json")
-    assert began in say("list", "--alias", "spoken", "--json")
-    assert json.loads(say("change", began, "retry", "--json"))["attempt"] == 2
+    assert docs.served() == ["steered_2"]
+    assert said(server, "undo", began, "-m", "as a test")["phase"] == "aborted"
+    docs.reaches(began, "grace")
+    assert docs.served() == [docs.first]
+    assert docs.http.get(f"{V1}/rollouts/absent/events").json()["code"] == "rollout_not_found"
 
 
 def test_a_candidate_that_finds_nothing_is_taken_back_and_the_alias_never_moved(server: RunningServer) -> None:

@@ -43,6 +43,8 @@ async def test_reports_of_all_processes_add_up(store: SqlStore, unique: str) -> 
     assert first.variants["candidate"] == VariantTick(queries=4, errors=1, latency={7: 4}, keys=1)
     assert second.variants == {"stable": VariantTick(queries=1, errors=1, latency={7: 1}, keys=0)}
     assert await store.traffic(unique, 3, before=LATER) == [first]
+    (since,) = await store.traffic(unique, 3, before=END, since=LATER)
+    assert since.variants == {"stable": VariantTick(queries=1, errors=1, latency={7: 1}, keys=1)}
     assert await store.traffic(unique, 5, before=END) == []
 
 

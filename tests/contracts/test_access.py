@@ -53,6 +53,7 @@ EXAMPLES = {
     "start_rollout": Example({"alias": "@rolling", "change": "data_refresh", "candidate": "@docs"}),
     "get_rollout": Example(id=ROLLOUT),
     "explain_rollout": Example(id=ROLLOUT),
+    "follow_rollout": Example(id=ROLLOUT),
     "change_rollout": Example({}, id=ROLLOUT, verb="pause"),
     "apply_configuration": Example({"text": "[search]"}),
     "roll_back_configuration": Example({"version": 1}),
@@ -90,9 +91,12 @@ NOTHING = Example()
 AT_ONCE = 16
 
 OF_ONE_SCHEDULE = ("get_schedule", "run_schedule", "delete_schedule")
-OF_ONE_ID = ("get_job", "follow_job", "retry_job", "cancel_job", "get_rollout", "explain_rollout", "change_rollout")
+OF_ONE_ID = (
+    *("get_job", "follow_job", "retry_job", "cancel_job"),
+    *("get_rollout", "explain_rollout", "follow_rollout", "change_rollout"),
+)
 TOO_LATE = ("retry_job", "cancel_job", "start_rollout", "change_rollout")
-"""The job of the examples is done, the rollout is paused: whoever may do this is told that it is too late."""
+"""The job of the examples is done, one rollout has ended, another is under way: whoever may do this is told so."""
 
 
 def example(operation: Operation) -> Example:

@@ -1,6 +1,8 @@
 """The use cases of rollouts: start, look, and what people do to one. Moving it on is the reconciler's."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from typing import Protocol
 from uuid import uuid4
 
 import msgspec
@@ -14,12 +16,19 @@ from vectis.domain.rollouts import Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Route
 from vectis.domain.schema import check_name
 from vectis.rollouts.building import is_there
+from vectis.rollouts.pictures import ENDED, Onlooker, PictureParts, RolloutPicture
 from vectis.rollouts.specs import check_spec
 from vectis.rollouts.surroundings import CollectionKeeping, RolloutParts
 from vectis.rollouts.verbs import Verb, apply_verb
 
 QUERIES_MAX = 1000
 LIST_MAX = 1000
+_LOOK_S = 1.0
+_QUIET_S = 15.0
+
+
+class RolloutDesk(RolloutParts, PictureParts, Protocol):
+    """The parts of the control store that rollouts are steered and looked at by."""
 
 
 class ExplainedRollout(msgspec.Struct, frozen=True):
@@ -41,7 +50,7 @@ class RolloutService:
     """Rollouts for callers. Who may write an alias may change what it serves; who may read it may look."""
 
     def __init__(
-        self, *, store: RolloutParts, collections: CollectionKeeping, clock: Clock, hook_urls: Sequence[str] = ()
+        self, *, store: RolloutDesk, collections: CollectionKeeping, clock: Clock, hook_urls: Sequence[str] = ()
     ) -> None:
         self._store = store
         self._collections = collections
@@ -96,6 +105,11 @@ class RolloutService:
         found = await self._store.rollouts(limit=LIST_MAX, alias=alias)
         return [rollout for rollout in found if by.sees(rollout.spec.alias)][:limit]
 
+    async def get(self, by: Pass, rollout_id: str) -> Rollout:
+        """One rollout. Raises RolloutNotFound, for one of an alias that the caller does not see as for one that is not there."""
+        by.require(Permission.READ_COLLECTIONS)
+        return await self._seen(by, rollout_id)
+
     async def explain(self, by: Pass, rollout_id: str) -> ExplainedRollout:
         """A rollout, every change it went through, and every judgement. Raises RolloutNotFound."""
         by.require(Permission.READ_COLLECTIONS)
@@ -103,6 +117,25 @@ class RolloutService:
         return ExplainedRollout(
             rollout, await self._store.transitions(rollout_id), await self._store.judgements(rollout_id)
         )
+
+    async def follow(self, by: Pass, rollout_id: str, *, for_s: float) -> AsyncGenerator[RolloutPicture | None]:
+        """The rollout now and at each change, until it is decided what the alias serves or for so many seconds.
+
+        Nothing new for a while is None. Raises RolloutNotFound.
+        """
+        by.require(Permission.READ_COLLECTIONS)
+        onlooker = Onlooker(self._store)
+        began = told = self._clock.monotonic()
+        seen: RolloutPicture | None = None
+        while True:
+            picture = await onlooker.look(await self._seen(by, rollout_id), self._clock.now())
+            now = self._clock.monotonic()
+            if picture != seen or now - told >= _QUIET_S:
+                yield picture if picture != seen else None
+                seen, told = picture, now
+            if picture.rollout.step in ENDED or now - began >= for_s:
+                return
+            await asyncio.sleep(_LOOK_S)  # it changes in another process, and SQLite cannot call
 
     async def standing(self, by: Pass) -> list[AliasStanding]:
         """Every alias that the caller sees, with its newest rollout."""

@@ -31,12 +31,16 @@ class SqlTraffic(StorePart, TrafficStore):
                 kept = self._insert(shadow_pairs).on_conflict_do_nothing()
                 await connection.execute(kept, [_pair_row(report) for report in pairs])
 
-    async def traffic(self, alias: str, route_version: int, *, before: datetime) -> list[TrafficWindow]:
+    async def traffic(
+        self, alias: str, route_version: int, *, before: datetime, since: datetime | None = None
+    ) -> list[TrafficWindow]:
         """See the port."""
         columns = traffic_ticks.c
         statement = sa.select(traffic_ticks).where(
             columns.alias == alias, columns.route_version == route_version, columns.started < before
         )
+        if since is not None:
+            statement = statement.where(columns.started >= since)
         async with self._database.read() as connection:
             return windows(_report(row) for row in await connection.execute(statement))
 

@@ -15,8 +15,10 @@ class TrafficStore(Protocol):
         """Keep reports. One of the same process about the same tick and variant replaces the former; pairs stay. DiskFull."""
         ...
 
-    async def traffic(self, alias: str, route_version: int, *, before: datetime) -> list[TrafficWindow]:
-        """Ticks that began before a time, oldest first."""
+    async def traffic(
+        self, alias: str, route_version: int, *, before: datetime, since: datetime | None = None
+    ) -> list[TrafficWindow]:
+        """Ticks that began before a time, and not before another one, oldest first. Keys count as first seen in these."""
         ...
 
     async def shadow_pairs(self, alias: str, route_version: int) -> list[ShadowPair]:

@@ -1,41 +1,38 @@
-"""`vectis rollout`: change what an alias serves, look at it, and step in."""
+"""`vectis rollout`: change what an alias serves and look at it. Stepping in is rollout_verbs', watching rollout_watching's."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-import msgspec
 import typer
-from rich.text import Text
 
-from vectis.domain.errors import InvalidInput
-from vectis.entrypoints.cli.api import Api, path_of
-from vectis.entrypoints.cli.connection import ask, connect
-from vectis.entrypoints.cli.exits import perform
+from vectis.entrypoints.cli import rollout_verbs, rollout_watching
+from vectis.entrypoints.cli.api import path_of
+from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
-from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
-from vectis.entrypoints.cli.output import console, moment, print_facts, print_json, print_table
+from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, read_table
+from vectis.entrypoints.cli.output import console, moment, print_json, print_table
+from vectis.entrypoints.cli.rollout_verbs import RolloutId, show_standing
+from vectis.entrypoints.cli.rollout_view import transition_line, verdicts
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["rollout"][1])
-RolloutId = Annotated[str, typer.Argument(metavar="ID", help="The rollout's id.")]
+app.add_typer(rollout_verbs.app)
+app.add_typer(rollout_watching.app)
 
 
 @app.command(
     epilog='Example: vectis rollout start rollout.json, which says {"alias": "docs", "change": "reembed", "build": ...}'
 )
 def start(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="What to change, as docs/rollouts.md shows it: JSON.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="What to change, as docs/rollouts.md shows it: JSON or TOML.")
+    ],
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Begin a rollout of an alias."""
-
-    async def ask() -> Any:
-        spec = _read(file)
-        async with connect(url, data_dir) as api:
-            return await api.post("/rollouts", spec)
-
-    _show_one(perform(ask(), as_json=as_json), as_json=as_json)
+    spec = read_table(file, "FILE")
+    show_standing(ask(lambda api: api.post("/rollouts", spec), url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command("list", epilog="Example: vectis rollout list --alias docs")
@@ -63,61 +60,18 @@ def list_rollouts(
 @app.command(epilog="Example: vectis rollout show 0f3c...")
 def show(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show where a rollout stands."""
-    _show_one(ask(lambda api: api.get("/rollouts" + path_of(rollout)), url, data_dir, as_json=as_json), as_json=as_json)
+    show_standing(
+        ask(lambda api: api.get("/rollouts" + path_of(rollout)), url, data_dir, as_json=as_json), as_json=as_json
+    )
 
 
 @app.command(epilog="Example: vectis rollout explain 0f3c...")
 def explain(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
     """Show every change that a rollout went through, and what was judged with which figures."""
     answer = ask(lambda api: api.get("/rollouts" + path_of(rollout) + "/explain"), url, data_dir, as_json=as_json)
-    _show_one(answer, as_json=as_json)
+    show_standing(answer, as_json=as_json)
     if as_json:
         return
     for each in answer["transitions"]:
-        console.print(Text(f"{moment(each['at'])}  {each['phase']} at {each['step']}  {each['by']}  {each['reason']}"))
-    print_table(
-        ("metric", "verdict", "stable:", "candidate:", "why"),
-        [
-            (m["name"], m["verdict"], m["stable"], m["candidate"], m["reason"])
-            for kept in answer["judgements"]
-            for m in kept["judgement"]["metrics"]
-        ],
-    )
-
-
-@app.command(epilog="Example: vectis rollout change 0f3c... undo --reason 'prices are missing'")
-def change(
-    rollout: RolloutId,
-    verb: Annotated[
-        str, typer.Argument(help="pause, resume, promote, promote_full, abort, retry, extend, skip or undo.")
-    ],
-    reason: Annotated[str, typer.Option(help="Why; promote, promote_full and skip need it.")] = "",
-    seconds: Annotated[float | None, typer.Option(help="For extend: by how much.")] = None,
-    as_json: AsJson = False,
-    url: Url = None,
-    data_dir: DataDir = DEFAULT_FOLDER,
-) -> None:
-    """Step in: pause, resume, promote, abort, retry, extend, skip or undo."""
-
-    async def work(api: Api) -> Any:
-        path = "/rollouts" + path_of(rollout) + path_of(verb)
-        return await api.post(path, {"reason": reason, "by_s": seconds})
-
-    _show_one(ask(work, url, data_dir, as_json=as_json), as_json=as_json)
-
-
-def _read(file: Path) -> Any:
-    try:
-        return msgspec.json.decode(file.read_bytes())
-    except OSError as error:
-        raise InvalidInput(f"{file} cannot be read: {error.strerror}", field="FILE") from None
-    except msgspec.DecodeError as error:
-        raise InvalidInput(f"{file} is not JSON: {error}", field="FILE") from None
-
-
-def _show_one(rollout: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        print_json(rollout)
-        return
-    names = ("id", "alias", "phase", "step", "stage", "stable", "candidate", "promoted", "attempt", "reason")
-    print_facts({name: rollout[name] for name in names} | {"since": moment(rollout["since"])})
+        console.print(transition_line(each))
+    console.print(verdicts(m for kept in answer["judgements"] for m in kept["judgement"]["metrics"]))

@@ -21,6 +21,7 @@ from vectis.domain.rollouts import (
 )
 from vectis.domain.routes import Target
 from vectis.domain.shapes import Shape
+from vectis.domain.traffic import VariantFigures
 
 
 class StartRollout(Shape, frozen=True):
@@ -86,6 +87,18 @@ class JudgementView(msgspec.Struct):
 
     generation: int
     judgement: Judgement
+
+
+class RolloutEvent(RolloutView):
+    """A rollout at one moment: how the alias is answered now and, under that version of its route, what each variant answered;
+    what was judged last of this stage; and the last transitions, oldest first. Of an ended rollout there is no route."""
+
+    route_version: int
+    targets: list[Target]
+    mirror_percent: float
+    figures: dict[str, VariantFigures]
+    judgement: Judgement | None
+    transitions: list[Transition]
 
 
 class RolloutExplained(RolloutView):

@@ -128,6 +128,8 @@ ROLLOUTS = (
     Operation("get_rollout", "GET", f"{V1}/rollouts/{{id}}", READ, "Read a rollout", rollouts.get, rollout_answers.RolloutView),
     Operation("explain_rollout", "GET", f"{V1}/rollouts/{{id}}/explain", READ, "Read a rollout's history and judgements",
               rollouts.explain, rollout_answers.RolloutExplained),
+    Operation("follow_rollout", "GET", f"{V1}/rollouts/{{id}}/events", READ, "Follow a rollout by server-sent events",
+              rollouts.follow, rollout_answers.RolloutEvent, streamed=True),
     Operation("change_rollout", "POST", f"{V1}/rollouts/{{id}}/{{verb}}", WRITE,
               "Pause, resume, promote, abort, retry, extend, skip or undo a rollout", rollouts.change,
               rollout_answers.RolloutView, body=rollout_answers.ChangeRollout),

@@ -1,5 +1,6 @@
-"""Rollouts: start, look, change, explain; what every alias serves."""
+"""Rollouts: start, look, follow, change, explain; what every alias serves."""
 
+from collections.abc import AsyncGenerator
 from typing import Any
 
 import msgspec
@@ -8,14 +9,19 @@ from msgspec.structs import asdict, replace
 from vectis.domain.access import Caller
 from vectis.domain.errors import InvalidInput
 from vectis.domain.judgements import Judgement, MetricJudgement
-from vectis.domain.rollouts import Rollout
+from vectis.domain.rollouts import Rollout, Transition
+from vectis.domain.routes import Target
 from vectis.entrypoints.rest import rollout_answers as answers
 from vectis.entrypoints.rest.operation import Call
+from vectis.rollouts.pictures import RolloutPicture
 from vectis.rollouts.service import AliasStanding
 from vectis.rollouts.strategies import default_spec
 from vectis.rollouts.verbs import Verb
 
 VERBS = frozenset(verb.value for verb in Verb)
+FOLLOWED_S = 600.0
+"""A stream ends after so long; who wants more comes again, and is asked again who it is."""
+
 _SAID = ("stages", "promotes", "watch_s")
 """What the strategy says unless the caller does."""
 
@@ -44,8 +50,7 @@ async def list_all(call: Call) -> answers.RolloutList:
 
 async def get(call: Call) -> answers.RolloutView:
     """One rollout."""
-    explained = await call.services.rollouts.explain(call.may_all(), call.path["id"])
-    return _view(call.caller, explained.rollout)
+    return _view(call.caller, await call.services.rollouts.get(call.may_all(), call.path["id"]))
 
 
 async def explain(call: Call) -> answers.RolloutExplained:
@@ -54,12 +59,27 @@ async def explain(call: Call) -> answers.RolloutExplained:
     caller = call.caller
     return answers.RolloutExplained(
         **asdict(_view(caller, explained.rollout)),
-        transitions=[replace(each, reason=caller.own_words(each.reason)) for each in explained.transitions],
+        transitions=[_own_transition(caller, each) for each in explained.transitions],
         judgements=[
             answers.JudgementView(generation=generation, judgement=_own(caller, judgement))
             for generation, judgement in explained.judgements.items()
         ],
     )
+
+
+async def follow(call: Call) -> AsyncGenerator[bytes]:
+    """The rollout now and at each change, as server-sent events; comments keep the connection while nothing changes."""
+    by, rollout_id = call.may_all(), call.path["id"]
+    await call.services.rollouts.get(by, rollout_id)
+    return _events(call.caller, call.services.rollouts.follow(by, rollout_id, for_s=FOLLOWED_S))
+
+
+async def _events(caller: Caller, pictures: AsyncGenerator[RolloutPicture | None]) -> AsyncGenerator[bytes]:
+    async for picture in pictures:
+        if picture is None:
+            yield b": nothing new\n\n"
+        else:
+            yield b"event: RolloutEvent\ndata: " + msgspec.json.encode(_event(caller, picture)) + b"\n\n"
 
 
 async def change(call: Call) -> answers.RolloutView:
@@ -84,7 +104,7 @@ def _served(caller: Caller, standing: AliasStanding) -> answers.ServedAlias:
     return answers.ServedAlias(
         alias=caller.own_name(standing.route.alias),
         version=standing.route.version,
-        targets=[replace(target, collection=caller.own_name(target.collection)) for target in plan.targets],
+        targets=_own_targets(caller, plan.targets),
         followers=[caller.own_name(name) for name in plan.followers],
         rollout=None if standing.rollout is None else _view(caller, standing.rollout),
     )
@@ -108,6 +128,27 @@ def _view(caller: Caller, rollout: Rollout) -> answers.RolloutView:
         attempt=rollout.attempt,
         spec=replace(rollout.spec, alias=alias),
     )
+
+
+def _event(caller: Caller, picture: RolloutPicture) -> answers.RolloutEvent:
+    route, mirror = picture.route, None if picture.route is None else picture.route.plan.mirror
+    return answers.RolloutEvent(
+        **asdict(_view(caller, picture.rollout)),
+        route_version=0 if route is None else route.version,
+        targets=[] if route is None else _own_targets(caller, route.targets),
+        mirror_percent=0.0 if mirror is None else mirror.percent,
+        figures=picture.figures,
+        judgement=None if picture.judgement is None else _own(caller, picture.judgement),
+        transitions=[_own_transition(caller, each) for each in picture.transitions],
+    )
+
+
+def _own_targets(caller: Caller, targets: tuple[Target, ...]) -> list[Target]:
+    return [replace(target, collection=caller.own_name(target.collection)) for target in targets]
+
+
+def _own_transition(caller: Caller, transition: Transition) -> Transition:
+    return replace(transition, reason=caller.own_words(transition.reason))
 
 
 def _own(caller: Caller, judgement: Judgement) -> Judgement:

@@ -1,0 +1,157 @@
+"""A moment of a rollout as text and tables for a terminal: the steps and how far they are, the traffic, figures and verdicts."""
+
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Group, RenderableType
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from vectis.entrypoints.cli.output import moment
+
+BAR = 40
+LINES = 5
+"""Transitions on the screen."""
+STEPS = ("build", "validate", "stage", "switch", "watch", "grace")
+PHASE_STYLES = {
+    "pending": "cyan",
+    "progressing": "cyan",
+    "paused": "yellow",
+    "degraded": "red",
+    "aborted": "red",
+    "healthy": "green",
+}
+VERDICT_STYLES = {"successful": "green", "failed": "red", "inconclusive": "yellow", "error": "red"}
+FIGURES = {
+    "queries": "queries",
+    "errors": "errors",
+    "empty": "empty answers",
+    "degraded": "degraded answers",
+    "p50_ms": "p50 ms",
+    "p95_ms": "p95 ms",
+    "p99_ms": "p99 ms",
+}
+"""Field of a variant's figures -> its name on the screen."""
+
+
+def picture(rollout: dict[str, Any]) -> RenderableType:
+    """All of a moment, one below the other; what there is nothing of is left out."""
+    parts: list[RenderableType] = [_title(rollout), _steps(rollout), *_progress(rollout)]
+    if rollout["targets"]:
+        parts.append(_traffic(rollout["targets"], rollout["mirror_percent"]))
+    if rollout["figures"]:
+        parts.append(_figures(rollout["figures"]))
+    if rollout["judgement"]:
+        parts.append(verdicts(rollout["judgement"]["metrics"]))
+    return Group(*parts, *(transition_line(each) for each in rollout["transitions"][-LINES:]))
+
+
+def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
+    """Each metric with the figures of both variants, how much worse the candidate is and within which bounds, and why."""
+    table = _table(
+        "metric", "verdict", "stable:", "candidate:", "worse by:", "surely within", "samples:", "test", "why"
+    )
+    for metric in metrics:
+        cells = (
+            metric["name"], Text(metric["verdict"], VERDICT_STYLES[metric["verdict"]]), _number(metric["stable"]),
+            _number(metric["candidate"]), _number(metric["worsening"]), _interval(metric["low"], metric["high"]),
+            str(metric["samples"]), metric["test"], Text(metric["reason"]),
+        )  # fmt: skip
+        table.add_row(*cells)
+    return table
+
+
+def transition_line(transition: dict[str, Any]) -> Text:
+    """One transition: when, what it became, who made it and why."""
+    stage = f" {transition['stage'] + 1}" if transition["step"] == "stage" else ""
+    return Text.assemble(
+        (f"{moment(transition['at'])}  ", "dim"),
+        (transition["phase"], PHASE_STYLES[transition["phase"]]),
+        f" at {transition['step']}{stage}  {transition['by']}",
+        f": {transition['reason']}" if transition["reason"] else "",
+    )
+
+
+def _title(rollout: dict[str, Any]) -> Text:
+    spec = rollout["spec"]
+    return Text.assemble(
+        (rollout["alias"], "bold"),
+        f"  {spec['strategy']} of a {spec['change']}: {rollout['stable']} -> {rollout['candidate']}  ",
+        (rollout["phase"], f"bold {PHASE_STYLES[rollout['phase']]}"),
+        f"  {rollout['reason']}" if rollout["reason"] else "",
+    )
+
+
+def _steps(rollout: dict[str, Any]) -> Text:
+    """All steps in a row, each stage of its own; what lies behind is green, what is now stands out."""
+    names: list[str] = []
+    now = 0
+    for step in STEPS:
+        if step == rollout["step"]:
+            now = len(names) + (rollout["stage"] if step == "stage" else 0)
+        if step == "stage":
+            names += [f"stage {i + 1} ({_share(stage)})" for i, stage in enumerate(rollout["spec"]["stages"])]
+        else:
+            names.append(step)
+    text = Text()
+    for position, name in enumerate(names):
+        style = "green" if position < now else "bold reverse" if position == now else "dim"
+        text.append("" if not text else "  ").append(name, style)
+    return text
+
+
+def _share(stage: dict[str, Any]) -> str:
+    mirrored = f"{stage['mirror_percent']:g} % mirrored" if stage["mirror_percent"] else ""
+    share = f"{stage['weight_percent']:g} %" if stage["weight_percent"] or not mirrored else ""
+    return ", ".join(part for part in (share, mirrored) if part)
+
+
+def _progress(rollout: dict[str, Any]) -> list[RenderableType]:
+    """How much of its least time the stage or the watch has had; nothing where time does not matter."""
+    if rollout["step"] == "stage":
+        least_s = rollout["spec"]["stages"][rollout["stage"]]["duration_s"]
+    elif rollout["step"] == "watch":
+        least_s = rollout["spec"]["watch_s"]
+    else:
+        return []
+    if rollout["since"] is None or not least_s:
+        return []
+    passed_s = max(0.0, (datetime.now(UTC) - datetime.fromisoformat(rollout["since"])).total_seconds())
+    row = Table.grid(padding=(0, 2))
+    row.add_row(
+        "least time", ProgressBar(least_s, min(passed_s, least_s), width=BAR), f"{passed_s:.0f} of {least_s:.0f} s"
+    )
+    return [row]
+
+
+def _traffic(targets: Sequence[dict[str, Any]], mirror_percent: float) -> Text:
+    text = Text("traffic  ")
+    for target, style in zip(targets, ("blue", "magenta"), strict=False):
+        text.append("█" * round(target["weight_percent"] * BAR / 100), style)
+        text.append(f" {target['weight_percent']:g} % {target['collection']} ")
+    return text.append(f" {mirror_percent:g} % mirrored" if mirror_percent else "")
+
+
+def _figures(figures: dict[str, dict[str, Any]]) -> Table:
+    variants = sorted(figures, reverse=True)  # stable before candidate
+    table = _table("", *(f"{variant}:" for variant in variants))
+    for field, name in FIGURES.items():
+        table.add_row(name, *(_number(figures[variant][field]) for variant in variants))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.rstrip(":"), justify="right" if column.endswith(":") else "left")
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+
+
+def _interval(low: float | None, high: float | None) -> str:
+    return "" if low is None and high is None else f"{_number(low) or '-inf'} to {_number(high) or 'inf'}"

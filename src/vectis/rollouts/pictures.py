@@ -1,0 +1,70 @@
+"""A rollout at one moment, as people on call look at it: where it stands, what both variants answered, what was judged."""
+
+from datetime import datetime
+from typing import Protocol
+
+import msgspec
+
+from vectis.domain.evidence import VariantTick
+from vectis.domain.judgements import Judgement
+from vectis.domain.ports.control import CollectionStore
+from vectis.domain.ports.rollouts import RolloutStore
+from vectis.domain.ports.traffic import TrafficStore
+from vectis.domain.rollouts import Rollout, Step, Transition
+from vectis.domain.routes import Route
+from vectis.domain.traffic import VariantFigures, added, figures_of, settled_before
+
+TRANSITIONS_SHOWN = 10
+
+ENDED = (Step.GRACE, Step.RETIRE, Step.DONE)
+"""The steps in which what becomes of the alias is decided."""
+
+
+class PictureParts(RolloutStore, CollectionStore, TrafficStore, Protocol):
+    """The parts of the control store that a picture is made of."""
+
+
+class RolloutPicture(msgspec.Struct, frozen=True):
+    """Where a rollout stands, the alias's route, what each variant answered under that route, what was judged last of this
+    stage, and the last transitions, oldest first."""
+
+    rollout: Rollout
+    route: Route | None
+    figures: dict[str, VariantFigures]
+    judgement: Judgement | None
+    transitions: list[Transition]
+
+
+class Onlooker:
+    """Takes pictures of one rollout after each other. Ticks of the traffic that were added up before are not read again."""
+
+    def __init__(self, store: PictureParts) -> None:
+        self._store = store
+        self._version = 0
+        self._since: datetime | None = None
+        self._sums: dict[str, VariantTick] = {}
+
+    async def look(self, rollout: Rollout, now: datetime) -> RolloutPicture:
+        """The picture of now. Of an ended rollout the route and the traffic may be those of another one, so it shows none."""
+        transitions = await self._store.transitions(rollout.id)
+        judgements = await self._store.judgements(rollout.id)
+        here = {each.generation for each in transitions if (each.step, each.stage) == (rollout.step, rollout.stage)}
+        judged = [judgement for generation, judgement in judgements.items() if generation in here]
+        route = None if rollout.step in ENDED else (await self._store.routes()).get(rollout.spec.alias)
+        if route is not None:
+            await self._add_up(route, settled_before(now))
+        return RolloutPicture(
+            rollout=rollout,
+            route=route,
+            figures={} if route is None else {variant: figures_of(tick) for variant, tick in self._sums.items()},
+            judgement=judged[-1] if judged else None,
+            transitions=transitions[-TRANSITIONS_SHOWN:],
+        )
+
+    async def _add_up(self, route: Route, before: datetime) -> None:
+        if route.version != self._version:
+            self._version, self._since, self._sums = route.version, None, {}
+        for window in await self._store.traffic(route.alias, route.version, before=before, since=self._since):
+            for variant, tick in window.variants.items():
+                self._sums[variant] = added(self._sums.get(variant, VariantTick()), tick)
+        self._since = before

@@ -1,0 +1,64 @@
+"""How a moment of a rollout looks in a terminal."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from rich.console import Console
+
+from vectis.entrypoints.cli.rollout_view import picture
+
+VARIANT = {"queries": 80, "errors": 1, "empty": 0, "degraded": 0, "p50_ms": 4.5, "p95_ms": 9.0, "p99_ms": None}
+METRIC = {
+    "name": "error_rate", "verdict": "inconclusive", "reason": "not sure yet", "test": "bets", "samples": 120,
+    "stable": 0.0125, "candidate": 0.05, "worsening": 0.0375, "low": -0.01, "high": None,
+}  # fmt: skip
+TRANSITION = {
+    "generation": 4, "at": "2026-03-01T12:00:00Z", "by": "ada promote", "phase": "progressing", "step": "stage",
+    "stage": 1, "reason": "looked through",
+}  # fmt: skip
+
+
+def moment(**changes: Any) -> dict[str, Any]:
+    stages = [
+        {"weight_percent": 0, "mirror_percent": 10, "duration_s": 60},
+        {"weight_percent": 25, "mirror_percent": 0, "duration_s": 1e9},
+    ]
+    spec = {"strategy": "canary", "change": "reembed", "stages": stages, "watch_s": 300}
+    return {
+        "alias": "docs", "stable": "docs_1", "candidate": "docs_2", "phase": "progressing", "step": "stage", "stage": 1,
+        "since": datetime.now(UTC).isoformat(), "reason": "", "spec": spec, "mirror_percent": 0,
+        "targets": [
+            {"collection": "docs_1", "variant": "stable", "weight_percent": 75},
+            {"collection": "docs_2", "variant": "candidate", "weight_percent": 25},
+        ],
+        "figures": {"candidate": VARIANT, "stable": {**VARIANT, "queries": 240}},
+        "judgement": {"metrics": [METRIC]}, "transitions": [TRANSITION], **changes,
+    }  # fmt: skip
+
+
+def shown(**changes: Any) -> list[str]:
+    console = Console(width=200, color_system=None)
+    with console.capture() as capture:
+        console.print(picture(moment(**changes)))
+    return [" ".join(line.split()) for line in capture.get().splitlines()]
+
+
+def test_everything_is_on_one_screen() -> None:
+    lines = shown()
+    assert lines[0] == "docs canary of a reembed: docs_1 -> docs_2 progressing"
+    assert lines[1] == "build validate stage 1 (10 % mirrored) stage 2 (25 %) switch watch grace"
+    assert "75 % docs_1" in lines[3]
+    assert lines[3].count("█") == 40
+    assert [line for line in lines if line.startswith(("queries", "errors", "p50", "p99"))] == [
+        "queries 240 80",
+        "errors 1 1",
+        "p50 ms 4.5 4.5",
+        "p99 ms",
+    ]
+    assert "error_rate inconclusive 0.0125 0.05 0.0375 -0.01 to inf 120 bets not sure yet" in lines
+    assert lines[-1] == "2026-03-01 12:00:00 progressing at stage 2 ada promote: looked through"
+
+
+def test_what_there_is_nothing_of_is_left_out() -> None:
+    lines = shown(step="build", stage=0, since=None, targets=[], figures={}, judgement=None, transitions=[])
+    assert len(lines) == 2
