@@ -131,27 +131,15 @@ class AccessWorld:
         return await self.ask(operation.method, path, _plain(example.body, ids), caller=caller)
 
     async def seed(self) -> None:
-<<<<<<< HEAD
-        """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares."""
-        tenants = [self._seed_tenant(tenant) for tenant in ("", *self.tenants)]
-        await asyncio.gather(*tenants, self._seed_principals())
-=======
         """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares.
 
         An ended rollout of the alias rolled, and a paused one of rolling.
         """
-        seeded: list[tuple[str, str]] = []
-        for tenant in ("", *self.tenants):
-            caller = f"{tenant}-admin" if tenant else "admin"
-            for suffix in ("", f"-{tenant}" if tenant else "-none"):
-                await self._seed(tenant, caller, suffix)
-                seeded.append((caller, suffix))
-            await self.restore(caller)
+        tenants = ("", *self.tenants)
+        await asyncio.gather(*(self._seed_tenant(tenant) for tenant in tenants), self._seed_principals())
         await self._move_rollouts()
-        for caller, suffix in seeded:
+        for caller, suffix in (place for tenant in tenants for place in _places(tenant)):
             await self._seed_rollout(caller, "rolling", suffix, "pause")
-        await self._seed_principals()
->>>>>>> 101deed (Rollouts: one command for each verb, and watch: a rollout as it goes)
         await self.restore_schedule()
         await self.settled()
 
@@ -212,24 +200,15 @@ class AccessWorld:
         self._ids[KEY] = key.json()["id"]
         await self.restore_principals()
 
-<<<<<<< HEAD
     async def _seed_tenant(self, tenant: str) -> None:
-        caller = f"{tenant}-admin" if tenant else "admin"
-        for suffix in ("", f"-{tenant}" if tenant else "-none"):
+        for caller, suffix in _places(tenant):
             await self._seed(tenant, caller, suffix)
         await self.restore(caller)
 
-    async def _seed(self, tenant: str, caller: str, suffix: str) -> None:
-        async def done(method: str, path: str, body: Any) -> Any:
-            answer = await self.ask(method, f"/api/v1{path}", body, caller=caller)
-            assert answer.is_success, answer.text
-            return answer.json()
-=======
     async def _done(self, caller: str, method: str, path: str, body: Any) -> Any:
         answer = await self.ask(method, f"/api/v1{path}", body, caller=caller)
         assert answer.is_success, answer.text
         return answer.json()
->>>>>>> 101deed (Rollouts: one command for each verb, and watch: a rollout as it goes)
 
     async def _seed_rollout(self, caller: str, alias: str, suffix: str, verb: str) -> str:
         """The id of a rollout of this alias, to which this was done at once."""
@@ -254,6 +233,12 @@ class AccessWorld:
         kept = await done("POST", f"/collections/docs{suffix}/documents", {"documents": [document]})
         self._jobs[tenant] = kept["job_id"]
         self._rollouts[tenant] = await self._seed_rollout(caller, "rolled", suffix, "abort")
+
+
+def _places(tenant: str) -> list[tuple[str, str]]:
+    """A tenant's admin with the suffixes of names in it: those that others have too, and its own."""
+    caller = f"{tenant}-admin" if tenant else "admin"
+    return [(caller, ""), (caller, f"-{tenant or 'none'}")]
 
 
 def _vectors(name: str) -> dict[str, Any]:

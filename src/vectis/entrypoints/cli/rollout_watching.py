@@ -49,11 +49,11 @@ async def _moments(api: Api, rollout: str) -> AsyncGenerator[dict[str, Any]]:
     while seen.get("step") not in ENDED:
         try:
             async with aclosing(api.events("/rollouts" + path_of(rollout) + "/events")) as events:
-                async for now in events:
+                async for told in events:
                     heard = monotonic()
-                    if now != seen:
-                        yield now
-                    seen = now
+                    if told != seen:
+                        yield told
+                    seen = told
         except Unavailable as error:
             if not seen or monotonic() - heard > AWAY_MAX_S:
                 raise
