@@ -25,11 +25,10 @@ def snippet(text: str, terms: frozenset[int], term_of: TermOf) -> str:
     pieces: list[str] = ["… "] if start else []
     position = words[start].start() if start else 0
     for word, term in zip(words[start:end], found[start:end], strict=True):
-        pieces.append(escape(text[position : word.start()]))
-        shown = escape(word.group())
-        pieces.append(f"<mark>{shown}</mark>" if term is not None else shown)
-        position = word.end()
-    pieces.append(" …" if end < len(words) else escape(text[position:]))
+        if term is not None:
+            pieces += (escape(text[position : word.start()]), f"<mark>{escape(word.group())}</mark>")
+            position = word.end()
+    pieces += (escape(text[position : words[end - 1].end()]), " …") if end < len(words) else (escape(text[position:]),)
     return " ".join("".join(pieces).split())
 
 
