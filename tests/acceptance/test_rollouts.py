@@ -91,7 +91,7 @@ def said(server: RunningServer, *words: str) -> Any:
 
 def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: RunningServer) -> None:
     docs = Alias(server, "docs")
-    began = docs.start()
+    began = docs.start(build={**SMALLER, "embedding": {"max_tokens": 128, "query_prefix": "about: "}})
     watched = say(server, "watch", began)
     assert watched.returncode == 0, watched.stderr
     assert [line.split("  ")[1] for line in watched.stdout.splitlines()][-2:] == [
@@ -104,6 +104,10 @@ def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: Run
     built = docs.http.get(f"{V1}/collections/{seen['candidate']}").json()
     assert built["profile"]["chunking"] == SMALLER["chunking"]
     assert built["points"] > docs.http.get(f"{V1}/collections/{docs.first}").json()["points"]
+    assert (built["profile"]["embedding"]["max_tokens"], built["profile"]["chunking"]["target"]) == (128, 64)
+    for collection in (docs.first, seen["candidate"]):
+        found = docs.post("/search", {"collection": collection, "query": "a big stove", "mode": "dense"})
+        assert (found["degraded"], found["collection"]) == ([], collection), "two profiles, one server"
     explained = docs.http.get(f"{V1}/rollouts/{began}/explain").json()
     assert [each["step"] for each in explained["transitions"]] == ["build", "validate", "switch", "watch", "grace"]
     assert {each["name"] for each in explained["judgements"][0]["judgement"]["metrics"]} >= {"documents"}
@@ -221,6 +225,9 @@ def plain(server: RunningServer) -> Alias:
     [
         ({"build": None}, "candidate"),
         ({"build": {"chunking": {"target": 1}}}, "chunking.target"),
+        ({"build": {"embedding": {"max_tokens": 257}}}, "embedding.max_tokens"),
+        ({"build": {"embedding": {"model": "absent"}}}, "embedding.model"),
+        ({"build": {"embedding": {}}, "change": "index_config"}, "change"),
         ({"hooks": [{"url": "http://localhost/agree"}]}, "hooks[0].url"),
         ({"alias": "absent"}, "alias"),
     ],

@@ -54,6 +54,14 @@ def test_a_question_for_dense_vectors_alone_is_for_later(http: httpx.Client, doc
     assert int(answer.headers["retry-after"]) >= 1
 
 
+def test_a_candidate_that_could_not_be_embedded_is_refused_at_once(http: httpx.Client, docs: str) -> None:
+    assert http.put("/api/v1/aliases/served", json={"collection": docs}).is_success
+    asked = {"alias": "served", "change": "reembed", "build": {"chunking": {"target": 64}}}
+    answer = http.post("/api/v1/rollouts", json=asked)
+    assert (answer.status_code, answer.json()["code"]) == (503, "embedder_unavailable"), answer.text
+    assert "embedder.kind" in answer.json()["detail"]
+
+
 def test_documents_without_dense_vectors_wait_for_an_embedder(
     http: httpx.Client, docs: str, server: RunningServer, start_server: StartServer
 ) -> None:

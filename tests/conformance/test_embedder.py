@@ -12,7 +12,8 @@ import msgspec
 import pytest
 import uvicorn
 
-from vectis.adapters.minilm.embedder import MiniLmEmbedder
+from vectis.adapters.minilm.embedder import MiniLmEmbedder, MiniLmModel
+from vectis.adapters.minilm.source import USUAL
 from vectis.adapters.minilm.weights import find_weights
 from vectis.adapters.openai.embedder import OpenAiEmbedder
 from vectis.domain.ports.embedder import Embedder
@@ -68,9 +69,9 @@ async def embedder(request, graph_folder) -> AsyncIterator[Embedder]:
     if request.param == "minilm":
         weights = find_weights()
         assert weights is not None
-        made = MiniLmEmbedder(weights, graph_folder)
-        yield made
-        await made.close()
+        model = MiniLmModel(weights, graph_folder)
+        yield MiniLmEmbedder(model, USUAL)
+        await model.close()
     else:
         async with serving() as url:
             made = OpenAiEmbedder(url, "", "deterministic", DIMENSION, batch_texts_max=3)

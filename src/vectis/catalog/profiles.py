@@ -3,7 +3,8 @@
 import msgspec
 
 from vectis.domain.documents import DOCUMENT_ID
-from vectis.domain.errors import InvalidInput, LimitExceeded
+from vectis.domain.embedders import Embedders
+from vectis.domain.errors import InvalidInput, LimitExceeded, NotFound
 from vectis.domain.profiles import (
     DENSE,
     DOCUMENT_DENSE,
@@ -12,6 +13,7 @@ from vectis.domain.profiles import (
     Chunking,
     CollectionProfile,
     EmbeddingProfile,
+    EmbeddingWishes,
     SearchSettings,
     check_search,
 )
@@ -52,6 +54,7 @@ class Wishes(msgspec.Struct, frozen=True):
     quantization: ScalarQuantization | msgspec.UnsetType | None = msgspec.UNSET
     optimizers: OptimizerParams | None = None
     payload_indexes: dict[str, PayloadIndexKind] | None = None
+    embedding: EmbeddingWishes | None = None
     chunking: Chunking | None = None
     search: SearchSettings | None = None
 
@@ -85,8 +88,43 @@ def vectors_profile() -> CollectionProfile:
     )
 
 
+class Recipes:
+    """The named profiles of a server, and what they become with a caller's wishes."""
+
+    def __init__(self, embedders: Embedders) -> None:
+        self._embedders = embedders
+        self._named = {profile.name: profile for profile in (document_profile(embedders.usual), vectors_profile())}
+
+    def named(self) -> list[CollectionProfile]:
+        """All of them."""
+        return list(self._named.values())
+
+    def of(self, name: str, wishes: Wishes) -> CollectionProfile:
+        """A named profile with the wishes. Raises NotFound for the name, and as `tailored` does."""
+        if name not in self._named:
+            known = ", ".join(self._named)
+            raise NotFound(f"profile: no profile is called {name!r}; there are {known}", field="profile")
+        return self.tailored(self._named[name], wishes)
+
+    def tailored(self, base: CollectionProfile, wishes: Wishes) -> CollectionProfile:
+        """`base` with the wishes. Raises as the function and `Embedders.tailored` do."""
+        if wishes.embedding is not None:
+            if base.embedding is None:
+                raise InvalidInput("embedding: the collection holds its callers' own vectors", field="embedding")
+            base = _embedded(base, self._embedders.tailored(base.embedding, wishes.embedding, at="embedding"))
+        return tailored(base, wishes)
+
+
+def _embedded(base: CollectionProfile, embedding: EmbeddingProfile) -> CollectionProfile:
+    dense = {
+        name: msgspec.structs.replace(params, size=embedding.dimension) if name in (DENSE, DOCUMENT_DENSE) else params
+        for name, params in base.schema.dense.items()
+    }
+    return msgspec.structs.replace(base, embedding=embedding, schema=msgspec.structs.replace(base.schema, dense=dense))
+
+
 def tailored(base: CollectionProfile, wishes: Wishes) -> CollectionProfile:
-    """`base` with the caller's wishes. Raises InvalidInput or LimitExceeded, naming the field."""
+    """`base` with the caller's wishes, but for `embedding`. Raises InvalidInput or LimitExceeded, naming the field."""
     schema = base.schema
     if wishes.dense is not None or wishes.sparse is not None:
         schema = msgspec.structs.replace(schema, dense=wishes.dense or {}, sparse=wishes.sparse or {})

@@ -1,6 +1,6 @@
 """The use cases of the catalog: create, list, describe and delete collections; set aliases; index payload keys."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from typing import Protocol
@@ -9,7 +9,7 @@ from uuid import uuid4
 import msgspec
 from msgspec.structs import replace
 
-from vectis.catalog.profiles import INDEXES_MAX, Wishes, tailored
+from vectis.catalog.profiles import INDEXES_MAX, Recipes, Wishes
 from vectis.catalog.removals import REMOVAL_TIME, NeededBy, Removals
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
 from vectis.domain.collections import Collection, Deletion, Reconfigured, SettingsVersion
@@ -66,7 +66,7 @@ class CatalogService:
         queue: JobQueue,
         admin: CollectionAdmin,
         directory: Directory,
-        profiles: Mapping[str, CollectionProfile],
+        recipes: Recipes,
         clock: Clock,
         grace_minutes: float = 60.0,
         keepers: Sequence[NeededBy] = (),
@@ -75,7 +75,7 @@ class CatalogService:
         self._queue = queue
         self._admin = admin
         self._directory = directory
-        self._profiles = profiles
+        self._recipes = recipes
         self._clock = clock
         self._grace_minutes = grace_minutes
         self._removals = Removals(store=store, admin=admin, clock=clock, keepers=keepers)
@@ -83,20 +83,18 @@ class CatalogService:
     def profiles(self, by: Pass) -> list[CollectionProfile]:
         """The named recipes that a collection can be created from."""
         by.require(Permission.READ_COLLECTIONS)
-        return list(self._profiles.values())
+        return self._recipes.named()
 
     async def create(self, by: CollectionPass, profile: str, wishes: Wishes) -> Described:
         """Create a collection; on return it survives a kill.
 
         The store decides who owns the name; a kill before the engine followed is mended by `reconcile`.
-        Raises InvalidName, InvalidInput, LimitExceeded, CollectionExists, NotFound for the profile.
+        Raises InvalidName, InvalidInput, LimitExceeded, CollectionExists, NotFound for the profile; EmbedderUnavailable when
+        another embedding is wished and there is none.
         """
         by.require(Permission.WRITE_COLLECTIONS)
         check_name(by.collection)
-        if profile not in self._profiles:
-            known = ", ".join(self._profiles)
-            raise NotFound(f"profile: no profile is called {profile!r}; there are {known}", field="profile")
-        await self._create(by.collection, tailored(self._profiles[profile], wishes))
+        await self._create(by.collection, self._recipes.of(profile, wishes))
         return await self._described(by)
 
     async def cloned(self, source: CollectionPass, build: CandidateBuild) -> CollectionProfile:
@@ -108,7 +106,7 @@ class CatalogService:
             raise InvalidInput("build.chunking: the collection takes no documents that are cut", field="build.chunking")
         schema = replace(profile.schema, payload_indexes=described.state.payload_indexes)
         wishes = Wishes(**{name: getattr(build, name) for name in build.__struct_fields__})
-        return tailored(replace(profile, schema=schema), wishes)
+        return self._recipes.tailored(replace(profile, schema=schema), wishes)
 
     async def clone(self, by: CollectionPass, source: CollectionPass, build: CandidateBuild) -> None:
         """Create an empty collection like another but for `build`. Raises as `cloned` and `create` do."""

@@ -7,6 +7,9 @@ from vectis.domain.queries import HNSW_EF_MAX, Fusion, Rrf
 from vectis.domain.schema import CollectionSchema
 from vectis.domain.shapes import Shape
 
+PREFIX_MAX = 1000
+"""Characters of a prefix."""
+
 PREFETCH_MAX = 10_000
 LIMIT_MAX = 1000
 OVERSAMPLING_MAX = 16.0
@@ -34,6 +37,16 @@ class EmbeddingProfile(Shape, frozen=True):
     max_tokens: int
     query_prefix: str = ""
     document_prefix: str = ""
+
+
+class EmbeddingWishes(Shape, frozen=True):
+    """How vectors shall be made otherwise; what is not given stays as it is. Another `model` begins as it usually is."""
+
+    model: str | None = None
+    dimension: int | None = None
+    max_tokens: int | None = None
+    query_prefix: str | None = None
+    document_prefix: str | None = None
 
 
 class Chunking(Shape, frozen=True):

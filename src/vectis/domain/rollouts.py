@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from vectis.domain.judgements import Metric
-from vectis.domain.profiles import Chunking, SearchSettings
+from vectis.domain.profiles import Chunking, EmbeddingWishes, SearchSettings
 from vectis.domain.schema import HnswParams, OptimizerParams, PayloadIndexKind, ScalarQuantization
 from vectis.domain.shapes import Shape
 
@@ -80,6 +80,7 @@ class Hook(Shape, frozen=True):
 class CandidateBuild(Shape, frozen=True):
     """How a candidate that is built differs from the stable collection; what is not given stays as it is there."""
 
+    embedding: EmbeddingWishes | None = None
     chunking: Chunking | None = None
     hnsw: HnswParams | None = None
     quantization: ScalarQuantization | msgspec.UnsetType | None = msgspec.UNSET

@@ -14,14 +14,15 @@ from msgspec.structs import replace
 
 from vectis.domain.collections import Collection
 from vectis.domain.documents import DOCUMENT_ID, Document
-from vectis.domain.errors import Conflict, EmbedderUnavailable, UnreadableDocument
+from vectis.domain.embedders import Embedders
+from vectis.domain.errors import EmbedderUnavailable, UnreadableDocument
 from vectis.domain.filters import Condition, Filter, any_of
 from vectis.domain.points import Dense, Point, PointId, Record, SparseVector, Vectors
 from vectis.domain.ports.control import CollectionStore, DocumentStore, JobLedger, StoredDocument
 from vectis.domain.ports.embedder import Embedder, SparseEncoder
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import PointReader, PointWriter
-from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE
 from vectis.ingest.batches import Memory, batch_size
 from vectis.ingest.lengths import LengthStatistics
 from vectis.ingest.memory import machine_memory
@@ -60,14 +61,15 @@ class IndexCounts(msgspec.Struct):
 class Run(msgspec.Struct):
     """One job's way through the documents of a collection.
 
-    `everything` also takes documents that are searchable as sent; `lengths` and `document_lengths` are then those of all.
-    `seconds` is where the time went: parse, chunk, embed, sparse (the BM25 vectors), write (to the engine and the store).
+    `embedder` None: it is away. `everything` also takes documents that are searchable as sent; `lengths` and
+    `document_lengths` are then those of all. `seconds` is where the time went: parse, chunk, embed, sparse (the BM25
+    vectors), write (to the engine and the store).
     """
 
     collection: Collection
     pipeline: str
     count: CountTokens
-    embedder_away: bool = False
+    embedder: Embedder | None
     everything: bool = False
     counts: IndexCounts = msgspec.field(default_factory=IndexCounts)
     lengths: list[int] = []
@@ -101,7 +103,7 @@ class Indexer:
         *,
         store: IngestStore,
         points: Points,
-        embedder: Embedder,
+        embedders: Embedders,
         embeddings: EmbeddingCache,
         sparse: SparseEncoder,
         memory: Callable[[], Memory] = machine_memory,
@@ -109,27 +111,21 @@ class Indexer:
         self.store = store
         self.lengths = LengthStatistics(store)
         self._points = points
-        self._embedder = embedder
+        self._embedders = embedders
         self._embeddings = embeddings
         self._sparse = sparse
         self._memory = memory
 
-    def begin(self, collection: Collection, *, everything: bool = False) -> Run:
-        """A run over `collection`. Conflict when the embedder is not the one that the collection was made for."""
-        pipeline = fingerprint(collection.profile)
+    async def begin(self, collection: Collection, *, everything: bool = False) -> Run:
+        """A run over `collection`. Conflict when no model of this server makes the vectors that the collection was made for."""
+        pipeline, wanted = fingerprint(collection.profile), collection.profile.embedding
         try:
-            profile = self._embedder.profile
+            embedder = None if wanted is None else await self._embedders.of(wanted)
         except EmbedderUnavailable:
-            # Cut by words for BM25; without dense vectors these documents stay to be done again.
-            return Run(collection, pipeline, count_words, embedder_away=True, everything=everything)
-        wanted = collection.profile.embedding
-        if wanted is not None and profile != wanted:
-            raise Conflict(
-                f"collection {collection.name!r} was made for {wanted.model} ({wanted.revision[:12]}), this server embeds with "
-                f"{profile.model} ({profile.revision[:12]}); start it with that model or build a new collection",
-                collection=collection.name,
-            )
-        return Run(collection, pipeline, self._embedder.count_tokens, everything=everything)
+            embedder = None
+        # Without it cut by words for BM25; without dense vectors these documents stay to be done again.
+        count = count_words if embedder is None else embedder.count_tokens
+        return Run(collection, pipeline, count, embedder, everything=everything)
 
     async def slices(self, collection: str, ids: Sequence[str]) -> AsyncIterator[tuple[list[StoredDocument], int]]:
         """The documents of `ids` that exist, in slices that fit the memory, each with how many ids are read so far."""
@@ -258,20 +254,20 @@ class Indexer:
         vectors = {text: known[prefixed] for text, prefixed in texts.items() if prefixed in known}
         run.counts.reused += sum(chunk.indexed_text in vectors for chunk in chunks)
         missing = [text for text in texts if text not in vectors]
-        if missing and not run.embedder_away:
-            vectors |= await self._compute(run, profile, missing)
+        if missing and run.embedder is not None:
+            vectors |= await self._compute(run, run.embedder, missing)
         return {chunk.id: vectors[chunk.indexed_text] for chunk in chunks if chunk.indexed_text in vectors}
 
-    async def _compute(self, run: Run, profile: EmbeddingProfile, texts: list[str]) -> dict[str, Dense]:
+    async def _compute(self, run: Run, embedder: Embedder, texts: list[str]) -> dict[str, Dense]:
         started = monotonic()
         try:
-            vectors = dict(zip(texts, await self._embedder.embed_documents(texts), strict=True))
+            vectors = dict(zip(texts, await embedder.embed_documents(texts), strict=True))
         except EmbedderUnavailable:
-            run.embedder_away = True
+            run.embedder = None
             return {}
         run.counts.embedded += len(texts)
-        prefixed = {profile.document_prefix + text: vector for text, vector in vectors.items()}
-        self._embeddings.remember(profile, prefixed, monotonic() - started)
+        prefixed = {embedder.profile.document_prefix + text: vector for text, vector in vectors.items()}
+        self._embeddings.remember(embedder.profile, prefixed, monotonic() - started)
         return vectors
 
     def _point(self, chunk: PreparedChunk, dense: Dense | None, avg_len: float, whole: Vectors) -> Point:

@@ -32,7 +32,7 @@ def ingest_handler(indexer: Indexer, queue: JobQueue, clock: Clock) -> JobHandle
         collection = await indexer.store.collection(name)
         if collection is None:
             return
-        work = indexer.begin(collection)
+        work = await indexer.begin(collection)
         try:
             async for documents, done in indexer.slices(name, ids):
                 await indexer.index(work, documents)
@@ -54,7 +54,7 @@ async def index_now(indexer: Indexer, name: str, ids: Sequence[str]) -> int:
     collection = await indexer.store.collection(name)
     if collection is None:
         raise CollectionNotFound(f"there is no collection {name!r}", collection=name)
-    work = indexer.begin(collection)
+    work = await indexer.begin(collection)
     async for documents, _ in indexer.slices(name, ids):
         await indexer.index(work, documents)
     if work.counts.without_dense:
@@ -74,7 +74,7 @@ def refit_handler(indexer: Indexer) -> JobHandler:
         if collection is None:
             return
         await indexer.lengths.fit(name, job.payload["avg_len"])
-        work = indexer.begin(collection, everything=True)
+        work = await indexer.begin(collection, everything=True)
         offset: str | None = None
         while True:
             page = await indexer.store.list_documents(name, limit=DOCUMENTS_PER_PAGE, offset=offset)

@@ -50,8 +50,7 @@ def prepare(
     An id comes from the collection, the document and the chunk's own text (and, for equal texts, their order), so a chunk
     keeps its id as long as its text stands. Blocks; run it in a thread.
     """
-    max_tokens = profile.embedding.max_tokens if profile.embedding else profile.chunking.target
-    chunks = cut(parsed, profile.chunking, max_tokens, count)
+    chunks = cut(parsed, profile.chunking, _room(profile, count), count)
     shared = _shared_payload(document, parsed)
     hashes = [_digest(chunk.indexed_text.encode()) for chunk in chunks]
     return [
@@ -62,6 +61,13 @@ def prepare(
         )
         for chunk, digest, occurrence in zip(chunks, hashes, _occurrences(hashes), strict=True)
     ]
+
+
+def _room(profile: CollectionProfile, count: CountTokens) -> int:
+    """How many tokens of a chunk the model reads, special ones counted."""
+    if profile.embedding is None:
+        return profile.chunking.target
+    return profile.embedding.max_tokens - count(profile.embedding.document_prefix)
 
 
 def _shared_payload(document: Document, parsed: ParsedDocument) -> dict[str, Any]:

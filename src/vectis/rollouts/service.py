@@ -9,9 +9,11 @@ import msgspec
 from msgspec.structs import replace
 
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import CollectionNotFound, Conflict, InvalidInput, LimitExceeded, NotFound, RolloutNotFound
 from vectis.domain.judgements import Judgement
 from vectis.domain.ports.clock import Clock
+from vectis.domain.profiles import CollectionProfile
 from vectis.domain.rollouts import Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Route
 from vectis.domain.schema import check_name
@@ -50,10 +52,17 @@ class RolloutService:
     """Rollouts for callers. Who may write an alias may change what it serves; who may read it may look."""
 
     def __init__(
-        self, *, store: RolloutDesk, collections: CollectionKeeping, clock: Clock, hook_urls: Sequence[str] = ()
+        self,
+        *,
+        store: RolloutDesk,
+        collections: CollectionKeeping,
+        embedders: Embedders,
+        clock: Clock,
+        hook_urls: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._collections = collections
+        self._embedders = embedders
         self._clock = clock
         self._hook_urls = frozenset(hook_urls)
 
@@ -61,7 +70,7 @@ class RolloutService:
         """Begin a rollout of the alias that `by` is for, to a candidate that is there or that the spec says how to build.
 
         Raises InvalidInput, InvalidName, LimitExceeded; NotFound for the alias, CollectionNotFound for the candidate; Conflict
-        while another rollout of the alias is under way.
+        while another rollout of the alias is under way; EmbedderUnavailable when there is none for what is to be built.
         """
         by.require(Permission.WRITE_COLLECTIONS)
         spec = replace(spec, alias=by.collection)
@@ -80,7 +89,7 @@ class RolloutService:
         await self._check_validation(spec, stable)
         if spec.build is not None:
             check_name(name)
-            await self._collections.cloned(by, spec.build)
+            await self._check_embedder(await self._collections.cloned(by, spec.build))
         rollout = Rollout(uuid4().hex, spec, stable, name, created_at=now)
         await self._store.add_rollout(rollout, by=by.caller.name)
         return rollout
@@ -154,6 +163,12 @@ class RolloutService:
                 f"candidate: {name!r} must be another collection of the alias's tenant", field="candidate"
             )
         return name
+
+    async def _check_embedder(self, profile: CollectionProfile) -> None:
+        """A candidate without vectors never gets ready: its model is asked for one before anything begins."""
+        if profile.embedding is not None:
+            embedder = await self._embedders.of(profile.embedding)
+            await embedder.embed_query("")
 
     async def _check_validation(self, spec: RolloutSpec, stable: str) -> None:
         collection = await self._store.collection(stable)

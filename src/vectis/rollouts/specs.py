@@ -4,7 +4,7 @@ from itertools import pairwise
 
 from vectis.domain.errors import InvalidInput
 from vectis.domain.judgements import Analysis
-from vectis.domain.rollouts import RolloutSpec, Stage, Strategy
+from vectis.domain.rollouts import ChangeKind, RolloutSpec, Stage, Strategy
 from vectis.rollouts.judging.defaults import default_analysis
 
 
@@ -20,6 +20,12 @@ def check_spec(spec: RolloutSpec) -> None:
     _refuse(spec.watch_s < 0, "watch_s", "must not be negative")
     _refuse(spec.grace_s is not None and spec.grace_s < 0, "grace_s", "must not be negative")
     _refuse(spec.policy.extensions_max < 0, "policy.extensions_max", "must not be negative")
+    other_vectors = spec.build is not None and spec.build.embedding is not None
+    _refuse(
+        other_vectors and spec.change is not ChangeKind.REEMBED,
+        "change",
+        "with build.embedding it is reembed: nothing else compares answers between other vectors",
+    )
     for number, hook in enumerate(spec.hooks):
         _refuse(not hook.url.startswith(("http://", "https://")), f"hooks[{number}].url", "must be http or https")
         _refuse(not 0 < hook.timeout_s <= 60, f"hooks[{number}].timeout_s", "must be above 0 and 60 at most")

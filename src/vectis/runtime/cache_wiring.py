@@ -16,11 +16,11 @@ from vectis.adapters.redis.link import LinkBounds, RedisLink
 from vectis.domain.ports.answers import AnswerCache, AnswerTier
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
-from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache, EmbeddingStore
 from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.versions import Versions
+from vectis.runtime.embedder_wiring import price_of
 from vectis.runtime.settings import Settings
 
 QUERY_LOOKUP_S = 0.05
@@ -51,9 +51,9 @@ class Caches:
         self._metrics = metrics
         self._link: RedisLink | None = None
 
-    async def embeddings(self, store: EmbeddingStore, embedder: Embedder, *, lookup_s: float) -> EmbeddingCache:
+    async def embeddings(self, store: EmbeddingStore, *, lookup_s: float) -> EmbeddingCache:
         """The embedding cache over `store`; one that knows nothing when caches are off."""
-        cache, price = self._settings.cache, self._settings.embedder.price_per_million_tokens
+        cache = self._settings.cache
         if not cache.enabled:
             return NoEmbeddings()
         bounds = EmbeddingBounds(
@@ -64,9 +64,7 @@ class Caches:
             write_after_s=cache.write_after_s,
             lookup_s=lookup_s,
         )
-        embeddings = CachedEmbeddings(
-            store, self._clock, bounds, lambda text: price and price * embedder.count_tokens(text) / 1e6
-        )
+        embeddings = CachedEmbeddings(store, self._clock, bounds, price_of(self._settings.embedder))
         await embeddings.open()
         self._stack.push_async_callback(embeddings.close)
         self._metrics.export_counts(METRICS["embeddings"], "The cache of vectors", embeddings.counts)

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import EngineUnavailable, InvalidSetting
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import ControlStore
-from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.engine import Engine
 from vectis.jobs.health import in_words
 from vectis.operations.readiness import Probe, ReadinessService, Surrounding
@@ -20,7 +20,7 @@ EMBEDDING_KEPT_S = 60.0
 def readiness(
     store: ControlStore,
     engine: Engine,
-    embedder: Embedder,
+    embedders: Embedders,
     clock: Clock,
     *,
     machine: Mapping[str, Probe],
@@ -42,9 +42,10 @@ def readiness(
         return "builds and writes go well"
 
     async def embedder_there() -> str:
-        return embedder.profile.model
+        return (await embedders.of(embedders.usual)).profile.model
 
     async def embedding() -> str:
+        embedder = await embedders.of(embedders.usual)
         return f"{embedder.profile.model} gave {len(await embedder.embed_query('ready'))} numbers"
 
     async def jobs() -> str:

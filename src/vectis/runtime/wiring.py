@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-import structlog
 
 from vectis import __version__
 from vectis.access.addresses import Networks
 from vectis.access.admission import Admission, AdmissionRules
 from vectis.access.audit import AuditTrail
-from vectis.adapters.absent.embedder import AbsentEmbedder
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
@@ -24,10 +22,7 @@ from vectis.adapters.durable.seat import Seat
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.edge.versions import SharedVersions
-from vectis.adapters.minilm.embedder import MiniLmEmbedder
-from vectis.adapters.minilm.shape import DIMENSION, MODEL, TOKENS_MAX
-from vectis.adapters.minilm.weights import MODEL_SHA256, REMEDY, find_weights, install_weights
-from vectis.adapters.openai.embedder import OpenAiEmbedder
+from vectis.adapters.minilm.weights import install_weights
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.job_queues import JobQueues
@@ -37,22 +32,21 @@ from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.adapters.system.machine import Machine
 from vectis.catalog.jobs import optimize_handler, removal_handler
-from vectis.catalog.profiles import document_profile, vectors_profile
+from vectis.catalog.profiles import Recipes
 from vectis.catalog.service import OPTIMIZE, REMOVE_COLLECTION, CatalogService
 from vectis.domain.access import SYSTEM, Pass, Permission, authorize
 from vectis.domain.audit import SealKey
 from vectis.domain.divergences import Divergences
-from vectis.domain.errors import EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
+from vectis.domain.embedders import Embedders
+from vectis.domain.errors import EmbedderUnavailable, EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
 from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.control import Connections
-from vectis.domain.ports.embedder import Embedder
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.ports.measurements import MeasurementLog
-from vectis.domain.profiles import EmbeddingProfile
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
@@ -70,18 +64,17 @@ from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Cach
 from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
+from vectis.runtime.embedder_wiring import open_embedders
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
 from vectis.runtime.rollout_wiring import collection_asker, measured, noted, open_hooks
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
-from vectis.runtime.settings import AuditSettings, EmbedderSettings, LimitSettings, Settings
+from vectis.runtime.settings import AuditSettings, LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
 from vectis.runtime.traffic_wiring import AskedAgain, make_search, open_asked_again, open_traffic
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.service import SearchService
-
-log = structlog.stdlib.get_logger("vectis.wiring")
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -97,7 +90,7 @@ class _Parts(msgspec.Struct, frozen=True):
 
     store: SqlStore
     engine: Engine
-    embedder: Embedder
+    embedders: Embedders
     bm25: EdgeBm25
     clock: SystemClock
     versions: SharedVersions
@@ -115,10 +108,12 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
     paths = FolderLayout(Path(settings.server.data_dir))
     async with AsyncExitStack() as stack:
         parts = await _open_parts(stack, settings, paths, process)
-        if isinstance(parts.embedder, MiniLmEmbedder):
-            await parts.embedder.embed_query("")  # loads the model now and not at the first question
+        if settings.embedder.kind == "minilm":
+            with suppress(EmbedderUnavailable):  # said already
+                embedder = await parts.embedders.of(parts.embedders.usual)
+                await embedder.embed_query("")  # loads the model now and not at the first question
         caches = Caches(stack, settings, parts.clock, parts.metrics)
-        embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=QUERY_LOOKUP_S)
+        embeddings = await caches.embeddings(parts.store, lookup_s=QUERY_LOOKUP_S)
         access = make_access(settings.access, paths, parts.store, parts.clock, parts.metrics)
         await look_after_access(stack, settings.server, access.authenticator)
         traffic = await open_traffic(stack, parts.metrics, parts.store, parts.clock, process=process)
@@ -142,7 +137,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             readiness=readiness(
                 parts.store,
                 parts.engine,
-                parts.embedder,
+                parts.embedders,
                 parts.clock,
                 machine=Machine(paths.folder, parts.clock).probes(),
                 link=SupervisorLink(paths.supervisor_socket),
@@ -153,6 +148,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             rollouts=RolloutService(
                 store=parts.store,
                 collections=parts.catalog,
+                embedders=parts.embedders,
                 clock=parts.clock,
                 hook_urls=settings.rollouts.addresses(),
             ),
@@ -189,11 +185,11 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
         )
         runner = LeaseRunner(parts.store, seat, parts.clock, parts.metrics.observe_job)
         caches = Caches(stack, settings, parts.clock, parts.metrics)
-        embeddings = await caches.embeddings(parts.store, parts.embedder, lookup_s=DOCUMENTS_LOOKUP_S)
+        embeddings = await caches.embeddings(parts.store, lookup_s=DOCUMENTS_LOOKUP_S)
         indexer = Indexer(
             store=parts.store,
             points=parts.engine,
-            embedder=parts.embedder,
+            embedders=parts.embedders,
             embeddings=embeddings,
             sparse=parts.bm25,
         )
@@ -249,18 +245,16 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     store = await open_control_store(settings, paths)
     stack.push_async_callback(store.close)
     engine = await _open_engine(stack, settings, paths)
-    embedder, embedding = await asyncio.to_thread(_make_embedder, settings.embedder, paths)
-    stack.push_async_callback(embedder.close)
+    embedders = await open_embedders(stack, settings.embedder, paths)
     versions = SharedVersions(paths.versions, counted=settings.engine.kind == "edge")
     directory = CachedDirectory(store, clock, versions)
-    profiles = {profile.name: profile for profile in (document_profile(embedding), vectors_profile())}
     queue = LedgerQueue(store, clock)
     catalog = CatalogService(
         store=store,
         queue=queue,
         admin=engine,
         directory=directory,
-        profiles=profiles,
+        recipes=Recipes(embedders),
         clock=clock,
         grace_minutes=settings.catalog.grace_minutes,
         keepers=(needed_by_rollouts(store),),
@@ -268,7 +262,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     return _Parts(
         store=store,
         engine=engine,
-        embedder=embedder,
+        embedders=embedders,
         bm25=EdgeBm25(),
         clock=clock,
         versions=versions,
@@ -283,7 +277,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
 def _search(
     settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, again: AskedAgain
 ) -> SearchService:
-    asked = QueryEmbeddings(parts.embedder, embeddings)
+    asked = QueryEmbeddings(parts.embedders, embeddings)
     return make_search(settings, parts.directory, parts.engine, asked, parts.bm25, parts.clock, log, again)
 
 
@@ -338,27 +332,6 @@ def _qdrant_adapter() -> Any:
         raise InvalidSetting(
             f"engine.kind qdrant needs {error.name}: pip install 'vectis[qdrant]'", key="engine.kind"
         ) from None
-
-
-def _make_embedder(settings: EmbedderSettings, paths: FolderLayout) -> tuple[Embedder, EmbeddingProfile]:
-    """The embedder, and the profile that new document collections get. Blocks while a model is checked or built."""
-    minilm = EmbeddingProfile(MODEL, MODEL_SHA256, DIMENSION, TOKENS_MAX)
-    if settings.kind == "none":
-        return AbsentEmbedder("it is switched off (embedder.kind is none)"), minilm
-    if settings.kind == "openai":
-        embedder = OpenAiEmbedder(
-            base_url=settings.url,
-            api_key=settings.api_key.reveal(),
-            model=settings.model,
-            dimension=settings.dimension,
-            timeout_s=settings.timeout_s,
-        )
-        return embedder, embedder.profile
-    weights = find_weights(Path(settings.weights_dir) if settings.weights_dir else None)
-    if weights is None:
-        log.warning("no_weights", detail=f"searching by BM25 alone: {REMEDY}")
-        return AbsentEmbedder(REMEDY), minilm
-    return MiniLmEmbedder(weights, paths.models, threads=settings.threads), minilm
 
 
 def _connections(parts: _Parts, by: Pass) -> Connections:

@@ -185,14 +185,9 @@ class SearchService:
 
     async def _dense_vector(self, query: str, collection: Collection) -> Dense:
         profile = collection.profile.embedding
-        if profile is None or not self._embeddings.fits(profile):
-            made_with = profile.model if profile else "no model"
-            raise EmbedderUnavailable(
-                f"collection {collection.name} was embedded with {made_with}, which is not the embedder of this server; "
-                "ask with mode sparse, or configure that embedder",
-                collection=collection.name,
-            )
-        return await self._embeddings.vector(query)
+        if profile is None:
+            raise EmbedderUnavailable(f"collection {collection.name} was not embedded: ask with mode sparse")
+        return await self._embeddings.vector(profile, query)
 
     async def _measured(self, by: CollectionPass, request: Asked, mode: str, ask: Ask[Asked]) -> Answer:
         """Resolve, ask within the deadline, and write one measurement whatever happens."""

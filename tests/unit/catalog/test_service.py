@@ -10,12 +10,14 @@ from passes import deletes, reads, reads_all, writes
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.embedders import MemoryEmbedders
 from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import SqlStore, open_store
-from vectis.catalog.profiles import VECTORS, Wishes, document_profile, tailored, vectors_profile
+from vectis.catalog.profiles import DOCUMENT, VECTORS, Recipes, Wishes, document_profile, tailored, vectors_profile
 from vectis.catalog.service import CatalogService
 from vectis.domain.access import ANYONE, SYSTEM, Caller, Permission, authorize
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import (
     CollectionExists,
     CollectionNotFound,
@@ -29,10 +31,19 @@ from vectis.domain.errors import (
 )
 from vectis.domain.jobs import MAINTENANCE_QUEUE, JobState
 from vectis.domain.points import Point, dense
-from vectis.domain.profiles import Chunking, EmbeddingProfile, Scores, SearchSettings
+from vectis.domain.profiles import Chunking, EmbeddingProfile, EmbeddingWishes, Scores, SearchSettings
 from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
 
+EMBEDDING = EmbeddingProfile("m", "r", 384, 256)
+OTHER = EmbeddingProfile("other", "r", 8, 64)
 SMALL = Wishes(dense={"dense": DenseParams(size=4)}, quantization=None)
+
+
+class Named:
+    """An embedder that is never asked."""
+
+    def __init__(self, profile: EmbeddingProfile) -> None:
+        self.profile = profile
 
 
 class House:
@@ -50,7 +61,7 @@ class House:
             queue=LedgerQueue(store, clock),
             admin=engine,
             directory=self.directory,
-            profiles={VECTORS: vectors_profile()},
+            recipes=Recipes(Embedders(EMBEDDING, [MemoryEmbedders(Named(EMBEDDING), Named(OTHER))])),
             clock=clock,
             keepers=[self._needed],
         )
@@ -198,7 +209,7 @@ def test_the_defaults_are_those_for_documentation() -> None:
 
 
 def test_documents_are_indexed_by_what_they_are_filtered_by() -> None:
-    profile = document_profile(EmbeddingProfile("m", "r", 384, 256))
+    profile = document_profile(EMBEDDING)
     assert profile.schema.payload_indexes["last_updated"] is PayloadIndexKind.DATETIME
     assert profile.schema.payload_indexes["difficulty_level"] is PayloadIndexKind.INTEGER
     assert {"language", "framework", "doc_type", "version", "document_id"} <= set(profile.schema.payload_indexes)
@@ -341,3 +352,16 @@ async def test_search_settings_that_cannot_be_are_refused(house: House) -> None:
     with pytest.raises(PermissionDenied):
         await house.catalog.configure(reads("a"), SearchSettings(limit=5))
     assert len(await house.catalog.settings_history(reads("a"))) == 1
+
+
+async def test_a_collection_of_another_embedding_profile_has_room_for_its_vectors(house: House) -> None:
+    described = await house.catalog.create(
+        writes("other"), DOCUMENT, Wishes(embedding=EmbeddingWishes(model="other"), quantization=None)
+    )
+    profile = described.collection.profile
+    assert profile.embedding == OTHER
+    assert {name: params.size for name, params in profile.schema.dense.items()} == {"dense": 8, "document_dense": 8}
+    with pytest.raises(InvalidInput, match=r"embedding\.model"):
+        await house.catalog.create(writes("x"), DOCUMENT, Wishes(embedding=EmbeddingWishes(model="absent")))
+    with pytest.raises(InvalidInput, match="own vectors"):
+        await house.catalog.create(writes("x"), VECTORS, Wishes(embedding=EmbeddingWishes(max_tokens=8)))

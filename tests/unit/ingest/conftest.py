@@ -13,12 +13,14 @@ from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.embedders import MemoryEmbedders
 from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.memory.versions import MemoryVersions
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.collections import Collection
 from vectis.domain.divergences import Divergences
 from vectis.domain.documents import Document
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.jobs import Job, JobProgress, JobState
 from vectis.domain.points import Dense
@@ -42,21 +44,15 @@ PROFILE = EmbeddingProfile(model="letters", revision="1", dimension=8, max_token
 
 
 class LetterEmbedder:
-    """Vectors from a hash of the text; remembers what it embedded; `away`: no answers; `absent`: not installed at all."""
+    """Vectors from a hash of the text; remembers what it embedded; `away`: no answers."""
 
-    def __init__(self) -> None:
+    def __init__(self, profile: EmbeddingProfile) -> None:
+        self.profile = profile
         self.embedded: list[str] = []
         self.away = False
-        self.absent = False
-
-    @property
-    def profile(self) -> EmbeddingProfile:
-        if self.absent:
-            raise EmbedderUnavailable("no weights are installed")
-        return PROFILE
 
     async def embed_documents(self, texts: Sequence[str]) -> list[Dense]:
-        if self.away or self.absent:
+        if self.away:
             raise EmbedderUnavailable("the embedder is away")
         self.embedded += texts
         return [self._vector(text) for text in texts]
@@ -65,8 +61,6 @@ class LetterEmbedder:
         return self._vector(text)
 
     def count_tokens(self, text: str) -> int:
-        if self.absent:
-            raise EmbedderUnavailable("no weights are installed")
         return len(text.split())
 
     def _vector(self, text: str) -> Dense:
@@ -104,13 +98,16 @@ class World:
     def __init__(self, store: SqlStore, wrap: Callable[[Any], Any] = lambda port: port) -> None:
         self.store = store
         self.engine = MemoryEngine()
-        self.embedder = LetterEmbedder()
+        self.embedder = LetterEmbedder(PROFILE)
+        self.other = LetterEmbedder(replace(PROFILE, document_prefix="d: "))
         self.embeddings: EmbeddingCache = NoEmbeddings()
         self.queue = Submitted()
         self.clock = ManualClock()
+        self.source = MemoryEmbedders()
         self.build(wrap)
 
     def build(self, wrap: Callable[[Any], Any]) -> None:
+        self.source = MemoryEmbedders(wrap(self.embedder), wrap(self.other))
         queue, clock = wrap(self.queue), self.clock
         self.service = IngestService(
             store=wrap(self.store),
@@ -122,7 +119,7 @@ class World:
         self.indexer = Indexer(
             store=wrap(self.store),
             points=wrap(self.engine),
-            embedder=wrap(self.embedder),
+            embedders=Embedders(PROFILE, [self.source]),
             embeddings=self.embeddings,
             sparse=EdgeBm25(),
             memory=lambda: Memory(8, 8),

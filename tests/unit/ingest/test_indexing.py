@@ -109,11 +109,12 @@ async def test_a_document_that_became_unreadable_leaves_no_old_chunks(world: Any
 
 @pytest.mark.parametrize("state", ["away", "absent"])
 async def test_without_embedder_chunks_are_sparse_and_completed_later(world: Any, state: str) -> None:
-    setattr(world.embedder, state, True)
+    away = world.embedder if state == "away" else world.source
+    away.away = True
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (3, 0)
     assert all(set(vectors) <= {SPARSE, DOCUMENT_SPARSE} for _, vectors in (await world.points()).values())
-    setattr(world.embedder, state, False)
+    away.away = False
     counts = await world.ingest(FIRST)
     assert (counts["without_dense"], counts["embedded"]) == (0, 3)
     assert all(set(vectors) >= {SPARSE, DENSE} for _, vectors in (await world.points()).values())
@@ -164,10 +165,32 @@ async def test_a_collection_from_before_holds_chunks_alone(new_world: Callable[.
     assert (await world.store.collection("docs")).bm25.documents is None
 
 
-async def test_another_embedding_profile_is_refused(new_world: Callable[..., Awaitable[Any]]) -> None:
+async def test_a_profile_that_no_model_serves_is_refused(new_world: Callable[..., Awaitable[Any]]) -> None:
     world = await new_world(embedding=EmbeddingProfile("another", "1", 8, 64))
     with pytest.raises(Conflict, match="another"):
         await world.ingest(FIRST)
+
+
+async def test_each_collection_is_embedded_by_its_own_profile(world: Any) -> None:
+    world.embeddings = CachedEmbeddings(world.store, world.clock, EmbeddingBounds())
+    world.build(lambda port: port)
+    await world.ingest(FIRST)
+    for name in ("other", "another"):
+        await world.create(name=name, embedding=world.other.profile)
+        await world.service.accept(writes(name), [FIRST])
+        await world.run(world.queue.jobs[-1])
+    assert len(world.embedder.embedded) == 3
+    assert len(world.other.embedded) == 3, "once for the profile, however many collections have it"
+
+
+async def test_a_prefix_leaves_a_chunk_less_room(new_world: Callable[..., Awaitable[Any]]) -> None:
+    world = await new_world(target=200)
+    await world.create(name="other", embedding=world.other.profile, target=200)
+    counts = []
+    for name in ("docs", "other"):
+        await world.service.accept(writes(name), [Document("long", text="word " * 62, title="")])
+        counts.append((await world.run(world.queue.jobs[-1]))["chunks"])
+    assert counts == [1, 2]
 
 
 async def test_a_document_changed_during_its_job_ends_as_last_sent(world: Any) -> None:

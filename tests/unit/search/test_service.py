@@ -13,10 +13,12 @@ from passes import reads
 from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.embedders import MemoryEmbedders
 from vectis.adapters.memory.engine import MemoryEngine
 from vectis.catalog.profiles import document_profile
 from vectis.domain.collections import Collection
 from vectis.domain.documents import chunk_id
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import CollectionNotFound, EmbedderUnavailable
 from vectis.domain.evidence import ShadowPair
 from vectis.domain.filters import Condition, Filter, Match
@@ -65,9 +67,6 @@ class ColourEmbedder:
     def count_tokens(self, text: str) -> int:
         return len(text.split())
 
-    async def close(self) -> None:
-        return None
-
 
 class Asked:
     """The memory engine, noting what it is asked."""
@@ -98,7 +97,7 @@ class Library:
         self.service = SearchService(
             directory=self,
             reader=self.reader,
-            embeddings=QueryEmbeddings(self.embedder, NoEmbeddings()),
+            embeddings=QueryEmbeddings(Embedders(PROFILE, [MemoryEmbedders(self.embedder)]), NoEmbeddings()),
             sparse=BM25,
             log=self,
             clock=self.clock,

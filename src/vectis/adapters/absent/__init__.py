@@ -1,1 +1,1 @@
-"""Adapters that stand where nothing is installed and say so."""
+"""What stands in for a part that is switched off."""

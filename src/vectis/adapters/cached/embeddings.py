@@ -62,9 +62,9 @@ class CachedEmbeddings:
         store: EmbeddingStore,
         clock: Clock,
         bounds: EmbeddingBounds,
-        price_of: Callable[[str], float] = lambda text: 0.0,
+        price_of: Callable[[EmbeddingProfile, str], float] = lambda profile, text: 0.0,
     ) -> None:
-        """`price_of` is what computing the vector of a text costs in money."""
+        """`price_of` is what computing the vector of a text under a profile costs in money."""
         self._store = store
         self._clock = clock
         self._bounds = bounds
@@ -106,7 +106,7 @@ class CachedEmbeddings:
             recent = self._recent.get((digest, text_hash))
             if recent is not None:
                 found[text] = recent.vector
-                self._saved(text, recent.cost_us)
+                self._saved(profile, text, recent.cost_us)
             else:
                 missing[text_hash] = text
         for kept in await self._look_up(digest, list(missing)) if missing else ():
@@ -115,7 +115,7 @@ class CachedEmbeddings:
                 text = missing[kept.text_hash]
                 found[text] = vector
                 self._note_use(kept, vector)
-                self._saved(text, kept.cost_us)
+                self._saved(profile, text, kept.cost_us)
         self._stored_misses += len(texts) - len(found)
         return found
 
@@ -185,9 +185,9 @@ class CachedEmbeddings:
         if (self._clock.now() - kept.used_at).total_seconds() > TOUCH_AFTER_S:
             self._used[key] = None
 
-    def _saved(self, text: str, cost_us: int) -> None:
+    def _saved(self, profile: EmbeddingProfile, text: str, cost_us: int) -> None:
         self._saved_us += cost_us
-        self._saved_money += self._price_of(text)
+        self._saved_money += self._price_of(profile, text)
 
     async def _write_behind(self) -> None:
         while True:

@@ -12,6 +12,9 @@ from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.points import Dense
 from vectis.domain.profiles import EmbeddingProfile
 
+TOKENS_MAX = 8191
+"""What OpenAI's models read."""
+
 REQUESTS_MAX = 4
 """Requests of one embedder that may be under way at once."""
 
@@ -33,7 +36,7 @@ class OpenAiEmbedder:
         dimension: int,
         *,
         request_dimensions: bool = False,
-        max_tokens: int = 8191,
+        max_tokens: int = TOKENS_MAX,
         query_prefix: str = "",
         document_prefix: str = "",
         batch_texts_max: int = 128,

@@ -30,6 +30,25 @@ class Embedder(Protocol):
         """How many tokens of the model the text has, special tokens not counted, without truncation."""
         ...
 
+
+class EmbedderSource(Protocol):
+    """Where embedders of a kind of models come from: each profile has its own, what is heavy they share."""
+
+    def usual(self, model: str) -> EmbeddingProfile | None:
+        """The profile of `model` when nobody wishes otherwise; None for a model that is not of this source."""
+        ...
+
+    def check(self, profile: EmbeddingProfile, *, at: str) -> None:
+        """Raise InvalidInput, naming the field below `at`, when its model makes no such vectors. Asks nobody; not of prefixes."""
+        ...
+
+    async def embedder(self, profile: EmbeddingProfile) -> Embedder:
+        """The embedder of a profile that passes `check`.
+
+        Raises EmbedderUnavailable when the model is not here, InvalidSetting when it is not what it should be.
+        """
+        ...
+
     async def close(self) -> None:
         """Release threads and connections; later calls raise EmbedderUnavailable."""
         ...

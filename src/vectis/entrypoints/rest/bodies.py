@@ -10,7 +10,7 @@ from vectis.domain.documents import Document
 from vectis.domain.filters import Filter
 from vectis.domain.jobs import JobState
 from vectis.domain.points import PointId
-from vectis.domain.profiles import Chunking, SearchSettings
+from vectis.domain.profiles import Chunking, EmbeddingWishes, SearchSettings
 from vectis.domain.queries import Selector
 from vectis.domain.schema import (
     DenseParams,
@@ -49,6 +49,7 @@ class CreateCollection(Shape, frozen=True):
     quantization: ScalarQuantization | msgspec.UnsetType | None = msgspec.UNSET
     optimizers: OptimizerParams | None = None
     payload_indexes: dict[str, PayloadIndexKind] | None = None
+    embedding: EmbeddingWishes | None = None
     chunking: Chunking | None = None
     search: SearchSettings | None = None
 

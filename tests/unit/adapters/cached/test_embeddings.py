@@ -58,7 +58,7 @@ def clock() -> ManualClock:
 
 
 def cached(store: Watched, clock: ManualClock, **bounds: object) -> CachedEmbeddings:
-    return CachedEmbeddings(store, clock, EmbeddingBounds(**bounds), lambda text: 0.25)  # type: ignore[arg-type]
+    return CachedEmbeddings(store, clock, EmbeddingBounds(**bounds), lambda profile, text: 0.25)  # type: ignore[arg-type]
 
 
 async def test_a_vector_is_known_at_once_and_after_a_restart(store: Watched, clock: ManualClock) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from vectis.adapters.minilm.embedder import MiniLmEmbedder
+from vectis.adapters.minilm.embedder import MiniLmEmbedder, MiniLmModel
+from vectis.adapters.minilm.source import USUAL
 from vectis.adapters.minilm.weights import MiniLmWeights, find_weights
 
 
@@ -22,6 +23,6 @@ def graph_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 async def embedder(weights: MiniLmWeights, graph_folder: Path):
-    embedder = MiniLmEmbedder(weights, graph_folder)
-    yield embedder
-    await embedder.close()
+    model = MiniLmModel(weights, graph_folder)
+    yield MiniLmEmbedder(model, USUAL)
+    await model.close()

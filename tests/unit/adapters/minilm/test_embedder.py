@@ -5,8 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from vectis.adapters.minilm.embedder import MiniLmEmbedder
+from vectis.adapters.minilm.embedder import MiniLmEmbedder, MiniLmModel
+from vectis.adapters.minilm.source import USUAL, MiniLmSource
 from vectis.domain.errors import EmbedderUnavailable, InvalidSetting
 
 REFERENCE = Path(__file__).parents[3] / "fixtures" / "minilm-reference.jsonl"
@@ -81,10 +83,11 @@ async def test_a_query_given_up_harms_no_other(embedder):
 
 
 async def test_closing_answers_everyone_and_refuses_the_rest(weights, graph_folder):
-    embedder = MiniLmEmbedder(weights, graph_folder, threads=1)
+    model = MiniLmModel(weights, graph_folder, threads=1)
+    embedder = MiniLmEmbedder(model, USUAL)
     asked = [asyncio.create_task(embedder.embed_query(f"question {n}")) for n in range(100)]
     await asyncio.sleep(0)
-    await embedder.close()
+    await model.close()
     answers = await asyncio.wait_for(asyncio.gather(*asked, return_exceptions=True), 30)
     assert all(isinstance(answer, EmbedderUnavailable) or len(answer) == 384 for answer in answers)
     with pytest.raises(EmbedderUnavailable, match="closed"):
@@ -94,14 +97,32 @@ async def test_closing_answers_everyone_and_refuses_the_rest(weights, graph_fold
 
 
 async def test_closing_ends_an_ingest_with_a_typed_error(weights, graph_folder):
-    embedder = MiniLmEmbedder(weights, graph_folder, threads=1)
+    model = MiniLmModel(weights, graph_folder, threads=1)
+    embedder = MiniLmEmbedder(model, USUAL)
     work = asyncio.create_task(embedder.embed_documents(["the lever and the fulcrum " * 40] * 200))
     await embedder.embed_query("lever")
-    await embedder.close()
+    await model.close()
     with pytest.raises(EmbedderUnavailable):
         await asyncio.wait_for(work, 30)
 
 
 def test_no_threads_is_a_wrong_setting(weights, graph_folder):
     with pytest.raises(InvalidSetting, match="thread"):
-        MiniLmEmbedder(weights, graph_folder, threads=0)
+        MiniLmModel(weights, graph_folder, threads=0)
+
+
+async def test_profiles_of_one_model_differ_in_what_they_read(weights, graph_folder):
+    source = MiniLmSource(weights.model.parent, graph_folder, threads=1)
+    usual = await source.embedder(USUAL)
+    short = await source.embedder(replace(USUAL, max_tokens=4))
+    prefixed = await source.embedder(replace(USUAL, query_prefix="harbour ", document_prefix="lantern "))
+    whole, of_short, of_prefixed = await asyncio.gather(
+        *(each.embed_query("the lever and the fulcrum") for each in (usual, short, prefixed))
+    )
+    assert cosine(of_short, await usual.embed_query("the lever")) > 0.9999 > cosine(of_short, whole)
+    assert cosine(of_prefixed, await usual.embed_query("harbour the lever and the fulcrum")) > 0.9999
+    document, plain = await prefixed.embed_documents(["lever"]), await usual.embed_documents(["lantern lever"])
+    assert cosine(document[0], plain[0]) > 0.9999
+    await source.close()
+    with pytest.raises(EmbedderUnavailable, match="closed"):
+        await short.embed_query("late")

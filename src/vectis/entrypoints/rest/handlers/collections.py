@@ -21,6 +21,7 @@ async def create(call: Call) -> answers.CollectionDetail:
         quantization=body.quantization,
         optimizers=body.optimizers,
         payload_indexes=body.payload_indexes,
+        embedding=body.embedding,
         chunking=body.chunking,
         search=body.search,
     )
