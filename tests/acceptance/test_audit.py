@@ -83,10 +83,47 @@ def test_a_change_of_search_settings_is_kept_as_it_was_and_is(guarded: Guarded) 
     assert (back["before"]["number"], back["after"]["number"]) == (2, 3)
 
 
+def test_every_transition_of_a_rollout_is_kept(guarded: Guarded) -> None:
+    admin = guarded.admin
+    for name in ("rolled_1", "rolled_2"):
+        assert admin.post("/api/v1/collections", json={"name": name, "vectors": {"dense": {"size": 2}}}).is_success
+    assert admin.put("/api/v1/aliases/rolled", json={"collection": "rolled_1"}).is_success
+    spec = {"alias": "rolled", "change": "data_refresh", "candidate": "rolled_2", "watch_s": 0}
+    began = admin.post("/api/v1/rollouts", json=spec).json()["id"]
+    explain = f"/api/v1/rollouts/{began}/explain"
+    until(lambda: admin.get(explain).json()["step"] == "grace" or None, 60, "promoted")
+    assert admin.post(f"/api/v1/rollouts/{began}/undo", json={"reason": "as a test"}).is_success
+    until(lambda: admin.get(explain).json()["phase"] == "aborted" or None, 60, "undone")
+    (started,) = guarded.entries(action="start_rollout", decision="done")
+    assert (started["actor"], started["resource"], started["after"]["step"]) == ("admin", "alias rolled", "build")
+    (undone,) = guarded.entries(action="change_rollout", decision="done")
+    assert (undone["resource"], undone["before"]["step"], undone["after"]["phase"]) == (
+        f"id {began} verb undo",
+        "grace",
+        "aborted",
+    )
+    moved = guarded.entries(resource=f"rollout {began}", decision="done")[::-1]
+    assert {(act["actor"], act["action"], act["surface"]) for act in moved} == {
+        ("reconciler", "move_rollout", "worker")
+    }
+    transitions = [each for each in admin.get(explain).json()["transitions"] if each["by"] == "reconciler"]
+    assert [act["after"]["generation"] for act in moved] == [each["generation"] for each in transitions][: len(moved)]
+    led_to = [
+        list(act["after"]["targets"])
+        for act in guarded.entries(resource="alias rolled", actor="reconciler", decision="done")
+    ]
+    assert ["rolled_2"] in led_to
+
+
 def test_the_commands_list_verify_and_export(guarded: Guarded, tmp_path: Path) -> None:
     folder = guarded.server.folder
     listed = json.loads(vectis(folder, "audit", "list", "--action", "create_collection", "--json").stdout)
-    assert [entry["act"]["resource"] for entry in listed["entries"]] == ["name searched", "name kept"]
+    assert [entry["act"]["resource"] for entry in listed["entries"]] == [
+        "name rolled_2",
+        "name rolled_1",
+        "name searched",
+        "name kept",
+    ]
     assert vectis(folder, "audit", "verify").returncode == 0
     file = tmp_path / "audit.jsonl"
     assert vectis(folder, "audit", "export", "-o", str(file)).returncode == 0

@@ -83,6 +83,11 @@ class AuditTrail:
                 yield entry
             after = page[-1].sequence
 
+    async def fits(self) -> bool:
+        """Whether the audit was sealed with this trail's key so far; what is sealed with another one does not hold."""
+        head = await self._store.audit_head()
+        return head is None or self._key.ends(head)
+
     async def check(self) -> AuditCheck:
         """Read the whole chain: changed, removed, inserted, reordered and cut off entries are found."""
         head = await self._store.audit_head()

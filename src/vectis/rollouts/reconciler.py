@@ -14,8 +14,8 @@ from vectis.rollouts.rules import Action, Ask, Build, Move, Retire, SetRoute, Va
 from vectis.rollouts.surroundings import CollectionKeeping, HookCaller, Note, RolloutParts
 from vectis.rollouts.transitions import aborted
 from vectis.rollouts.validation import NO_SPLIT, Validator
+from vectis.rollouts.witness import RECONCILER, Witness, shares_of, standing_of
 
-RECONCILER = "reconciler"
 TICK_S = 1.0
 LEAD = timedelta(seconds=15)
 """How long a worker that died keeps the others from moving rollouts on."""
@@ -36,6 +36,7 @@ class Reconciler:
         builder: CandidateBuilder,
         validator: Validator,
         hooks: HookCaller,
+        witness: Witness,
         clock: Clock,
         note: Note,
     ) -> None:
@@ -45,6 +46,7 @@ class Reconciler:
         self._builder = builder
         self._validator = validator
         self._hooks = hooks
+        self._witness = witness
         self._clock = clock
         self._note = note
 
@@ -64,8 +66,11 @@ class Reconciler:
     async def tick(self) -> None:
         """Move each rollout on until it waits. Raises when store or engine are away; the others wait as well then."""
         unfinished = await self._store.unfinished_rollouts()
+        if not unfinished:
+            return
+        await self._witness.check()
         now = self._clock.now()
-        if not unfinished or not await self._store.lead_rollouts(self._worker, now=now, until=now + LEAD):
+        if not await self._store.lead_rollouts(self._worker, now=now, until=now + LEAD):
             return
         for rollout in unfinished:
             try:
@@ -83,7 +88,7 @@ class Reconciler:
             action = next_action(world)
             if isinstance(action, Wait):
                 return
-            await self._apply(world.rollout, action)
+            await self._apply(world, action)
 
     async def _read(self, rollout_id: str) -> World | None:
         rollout = await self._store.rollout(rollout_id)
@@ -109,32 +114,28 @@ class Reconciler:
         newest, *_ = await self._store.rollouts(limit=1, alias=rollout.spec.alias)
         return newest.id != rollout.id and serves_no_more in (newest.stable, newest.candidate)
 
-    async def _apply(self, rollout: Rollout, action: Action) -> None:
-        alias = rollout.spec.alias
+    async def _apply(self, world: World, action: Action) -> None:
+        rollout = world.rollout
         match action:
             case Move(following):
-                await self._keep(following)
-            case SetRoute(plan, read_version):
-                with suppress(Conflict):  # it was changed meanwhile: read again what it is now
-                    by = authorize_on(SYSTEM, Permission.WRITE_COLLECTIONS, alias)
-                    await self._collections.set_plan(by, plan, read_version=read_version)
-                    self._note(
-                        rollout.id, f"{alias} leads to {', '.join(target.collection for target in plan.targets)}"
-                    )
+                await self._keep(rollout, following)
+            case SetRoute():
+                await self._set_route(world, action)
             case Build():
                 try:
                     await self._builder.begin(rollout)
                 except (InvalidInput, NotFound, Conflict) as error:
-                    await self._keep(aborted(rollout, f"the candidate could not be built: {error.message}"))
+                    await self._keep(rollout, aborted(rollout, f"the candidate could not be built: {error.message}"))
             case Validate():
                 judgement = await self._judged(rollout)
                 await self._store.keep_judgement(rollout.id, rollout.generation, judgement)
             case Ask(point, agreed, refused):
                 hooks = [hook for hook in rollout.spec.hooks if hook.at is point]
                 answers = [await self._hooks.agrees(hook, point, rollout) for hook in hooks]
-                await self._keep(agreed if all(answers) else refused)
+                await self._keep(rollout, agreed if all(answers) else refused)
             case Retire(collection, _):
-                await self._collections.delete(authorize_on(SYSTEM, Permission.DELETE_COLLECTIONS, collection))
+                async with self._witness.doing("delete_collection", f"collection {collection}", rollout):
+                    await self._collections.delete(authorize_on(SYSTEM, Permission.DELETE_COLLECTIONS, collection))
             case Wait():
                 pass
 
@@ -144,6 +145,21 @@ class Reconciler:
         except (InvalidInput, NotFound) as error:
             return Judgement(Verdict.ERROR, error.message, (), NO_SPLIT)
 
-    async def _keep(self, rollout: Rollout) -> None:
-        if await self._store.keep_rollout(rollout, by=RECONCILER, now=self._clock.now()):
-            self._note(rollout.id, f"{rollout.phase} at {rollout.step}: {rollout.reason}")
+    async def _set_route(self, world: World, action: SetRoute) -> None:
+        rollout, alias = world.rollout, world.rollout.spec.alias
+        by = authorize_on(SYSTEM, Permission.WRITE_COLLECTIONS, alias)
+        before = None if world.route is None else shares_of(world.route.plan)
+        with suppress(Conflict):  # it was changed meanwhile: read again what it is now
+            async with self._witness.doing(
+                "set_alias", f"alias {alias}", rollout, before=before, after=shares_of(action.plan)
+            ):
+                await self._collections.set_plan(by, action.plan, read_version=action.read_version)
+            self._note(rollout.id, f"{alias} leads to {', '.join(target.collection for target in action.plan.targets)}")
+
+    async def _keep(self, rollout: Rollout, following: Rollout) -> None:
+        """Make it what follows, unless it has moved on: then it is read again."""
+        before, after = standing_of(rollout), standing_of(following)
+        async with self._witness.doing("move_rollout", f"rollout {rollout.id}", rollout, before=before, after=after):
+            if not await self._store.keep_rollout(following, by=RECONCILER, now=self._clock.now()):
+                raise Conflict(f"rollout {rollout.id!r} has moved on meanwhile", rollout=rollout.id)
+        self._note(rollout.id, f"{following.phase} at {following.step}: {following.reason}")

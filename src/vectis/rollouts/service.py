@@ -48,6 +48,13 @@ class AliasStanding(msgspec.Struct, frozen=True):
     rollout: Rollout | None
 
 
+class SteeredRollout(msgspec.Struct, frozen=True):
+    """A rollout as it was before somebody did something to it, and as it is now."""
+
+    before: Rollout
+    after: Rollout
+
+
 class RolloutService:
     """Rollouts for callers. Who may write an alias may change what it serves; who may read it may look."""
 
@@ -96,7 +103,7 @@ class RolloutService:
 
     async def change(
         self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None
-    ) -> Rollout:
+    ) -> SteeredRollout:
         """Do something to a rollout. Raises RolloutNotFound; InvalidInput without a reason; Conflict where it makes no sense."""
         by.require(Permission.WRITE_COLLECTIONS)
         rollout = await self._seen(by, rollout_id)
@@ -104,7 +111,7 @@ class RolloutService:
         following = apply_verb(rollout, verb, now=now, reason=reason, by_s=by_s)
         if not await self._store.keep_rollout(following, by=f"{by.caller.name} {verb}", now=now):
             raise Conflict(f"rollout {rollout_id!r} has moved on meanwhile: look at it and repeat", rollout=rollout_id)
-        return following
+        return SteeredRollout(rollout, following)
 
     async def rollouts(self, by: Pass, *, limit: int, alias: str | None = None) -> list[Rollout]:
         """Those of aliases that the caller sees, newest first. Raises LimitExceeded beyond 1000."""

@@ -9,6 +9,7 @@ import msgspec
 import structlog
 
 from vectis import __version__
+from vectis.access.audit import AuditTrail
 from vectis.access.authentication import Authenticator
 from vectis.access.keyring import Keyring
 from vectis.access.logins import Logins
@@ -17,13 +18,15 @@ from vectis.adapters.argon2.passwords import Argon2Passwords
 from vectis.adapters.jwt.tokens import JwtTokens
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.secrets.folder import FolderSecrets
+from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.access import SYSTEM, Permission, authorize
+from vectis.domain.audit import SealKey
 from vectis.domain.errors import InvalidSetting, VectisError
 from vectis.runtime.local_token import make_local_token, read_local_token
 from vectis.runtime.paths import FolderLayout
-from vectis.runtime.settings import LOOPBACK, AccessSettings, ServerSettings, Settings
+from vectis.runtime.settings import LOOPBACK, AccessSettings, AuditSettings, ServerSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
 
 log = structlog.stdlib.get_logger("vectis.access")
@@ -53,6 +56,22 @@ async def look_after_access(stack: AsyncExitStack, server: ServerSettings, authe
         authenticator.watch(lambda error: log.warning("access_not_seen", code=error.code, detail=error.message))
     )
     stack.push_async_callback(_end, authenticator, watching)
+
+
+async def open_audit(
+    stack: AsyncExitStack,
+    settings: AuditSettings,
+    paths: FolderLayout,
+    store: SqlStore,
+    clock: SystemClock,
+    metrics: ProcessMetrics,
+) -> AuditTrail:
+    """The audit, which writes what waits before `stack` closes the store."""
+    key = settings.key.reveal().encode() or await asyncio.to_thread(kept_secret, paths.audit_key, setting="audit.key")
+    trail = AuditTrail(store, SealKey(key), clock)
+    stack.push_async_callback(trail.close)
+    metrics.export_counts("vectis_audit", "The audit", lambda: {"lost_total": trail.lost})
+    return trail
 
 
 async def init_access(settings: Settings) -> str:

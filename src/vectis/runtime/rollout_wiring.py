@@ -6,9 +6,13 @@ from contextlib import AsyncExitStack
 
 import structlog
 
+from vectis.access.audit import AuditTrail
 from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.webhooks.caller import SignedHooks
 from vectis.domain.access import SYSTEM, Permission, authorize_on
+from vectis.domain.audit import Act
+from vectis.domain.errors import Unavailable
+from vectis.domain.ports.access import PrincipalStore
 from vectis.evaluation.measures import per_query
 from vectis.rollouts.surroundings import AskCollection
 from vectis.runtime.paths import FolderLayout
@@ -38,6 +42,26 @@ def measured(
     """See vectis.rollouts.surroundings.MeasureAnswers."""
     ranked = {query: [(id, float(-rank)) for rank, id in enumerate(ids)] for query, ids in answers.items()}
     return per_query(grades, ranked)
+
+
+class RolloutAudit:
+    """vectis.rollouts.witness.ActKeeper."""
+
+    def __init__(self, trail: AuditTrail, principals: PrincipalStore) -> None:
+        self._trail = trail
+        self._principals = principals
+
+    async def check(self) -> None:
+        """See the port."""
+        if await self._principals.access_state() is not None and not await self._trail.fits():
+            raise Unavailable(
+                "audit.key is not the one that the audit is sealed with: give this worker that of the servers"
+            )
+
+    async def keep(self, act: Act) -> None:
+        """See the port."""
+        if await self._principals.access_state() is not None:
+            await self._trail.record(act)
 
 
 def noted(rollout: str, said: str) -> None:

@@ -1,6 +1,5 @@
 """Which adapter serves which port; with its parts *_wiring.py the only one that imports adapters. No feature is decided here."""
 
-import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
@@ -14,7 +13,6 @@ import msgspec
 from vectis import __version__
 from vectis.access.addresses import Networks
 from vectis.access.admission import Admission, AdmissionRules
-from vectis.access.audit import AuditTrail
 from vectis.adapters.cached.directory import CachedDirectory
 from vectis.adapters.durable.queue import LedgerQueue
 from vectis.adapters.durable.runner import LeaseRunner
@@ -27,7 +25,6 @@ from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
-from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.adapters.system.machine import Machine
@@ -35,7 +32,6 @@ from vectis.catalog.jobs import optimize_handler, removal_handler
 from vectis.catalog.profiles import Recipes
 from vectis.catalog.service import OPTIMIZE, REMOVE_COLLECTION, CatalogService
 from vectis.domain.access import SYSTEM, Pass, Permission, authorize
-from vectis.domain.audit import SealKey
 from vectis.domain.divergences import Divergences
 from vectis.domain.embedders import Embedders
 from vectis.domain.errors import EmbedderUnavailable, EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
@@ -59,7 +55,8 @@ from vectis.rollouts.keeping import needed_by_rollouts
 from vectis.rollouts.reconciler import Reconciler
 from vectis.rollouts.service import RolloutService
 from vectis.rollouts.validation import Validator
-from vectis.runtime.access_wiring import look_after_access, make_access
+from vectis.rollouts.witness import Witness
+from vectis.runtime.access_wiring import look_after_access, make_access, open_audit
 from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches, cache_figures
 from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
@@ -67,10 +64,10 @@ from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.embedder_wiring import open_embedders
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
-from vectis.runtime.rollout_wiring import collection_asker, measured, noted, open_hooks
+from vectis.runtime.rollout_wiring import RolloutAudit, collection_asker, measured, noted, open_hooks
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
-from vectis.runtime.settings import AuditSettings, LimitSettings, Settings
+from vectis.runtime.settings import LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
 from vectis.runtime.traffic_wiring import AskedAgain, make_search, open_asked_again, open_traffic
 from vectis.search.embeddings import QueryEmbeddings
@@ -154,7 +151,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             ),
             configuration=RunningConfiguration(configuration),
             admission=admission,
-            audit=await _open_audit(stack, settings.audit, paths, parts),
+            audit=await open_audit(stack, settings.audit, paths, parts.store, parts.clock, parts.metrics),
             access=access.service,
             logins=access.logins,
             authenticate=access.authenticator.authenticate,
@@ -221,6 +218,12 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
                 measure=measured,
             ),
             hooks=await open_hooks(stack, settings.rollouts, paths),
+            witness=Witness(
+                RolloutAudit(
+                    await open_audit(stack, settings.audit, paths, parts.store, parts.clock, parts.metrics), parts.store
+                ),
+                parts.clock,
+            ),
             clock=parts.clock,
             note=noted,
         )
@@ -301,14 +304,6 @@ def _admission(limits: LimitSettings, parts: _Parts, limiter: RateLimiter) -> Ad
 
 def _policy(name: str, requests: int, window_s: float, *, burst: int | None = None) -> Policy | None:
     return Policy(name, requests, window_s, requests if burst is None else burst) if requests else None
-
-
-async def _open_audit(stack: AsyncExitStack, settings: AuditSettings, paths: FolderLayout, parts: _Parts) -> AuditTrail:
-    key = settings.key.reveal().encode() or await asyncio.to_thread(kept_secret, paths.audit_key, setting="audit.key")
-    trail = AuditTrail(parts.store, SealKey(key), parts.clock)
-    stack.push_async_callback(trail.close)
-    parts.metrics.export_counts("vectis_audit", "The audit", lambda: {"lost_total": trail.lost})
-    return trail
 
 
 async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderLayout) -> Engine:

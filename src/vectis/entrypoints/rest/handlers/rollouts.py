@@ -13,10 +13,12 @@ from vectis.domain.rollouts import Rollout, Transition
 from vectis.domain.routes import Target
 from vectis.entrypoints.rest import rollout_answers as answers
 from vectis.entrypoints.rest.operation import Call
+from vectis.entrypoints.rest.reception import Amendment
 from vectis.rollouts.pictures import RolloutPicture
 from vectis.rollouts.service import AliasStanding
 from vectis.rollouts.strategies import default_spec
 from vectis.rollouts.verbs import Verb
+from vectis.rollouts.witness import standing_of
 
 VERBS = frozenset(verb.value for verb in Verb)
 FOLLOWED_S = 600.0
@@ -37,7 +39,9 @@ async def start(call: Call) -> answers.RolloutView:
         given["grace_s"] = body.grace_s
     spec = replace(default_spec(body.alias, body.strategy, body.change), **given)
     candidate = None if body.candidate is None else call.may(body.candidate)
-    return _view(call.caller, await call.services.rollouts.start(call.may(body.alias), spec, candidate))
+    began = await call.services.rollouts.start(call.may(body.alias), spec, candidate)
+    call.change = Amendment(None, standing_of(began))
+    return _view(call.caller, began)
 
 
 async def list_all(call: Call) -> answers.RolloutList:
@@ -87,10 +91,11 @@ async def change(call: Call) -> answers.RolloutView:
     said = call.path["verb"]
     if said not in VERBS:
         raise InvalidInput(f"verb: {said[:40]!r} is none; there are {', '.join(sorted(VERBS))}", field="verb")
-    changed = await call.services.rollouts.change(
+    steered = await call.services.rollouts.change(
         call.may_all(), call.path["id"], Verb(said), reason=call.body.reason, by_s=call.body.by_s
     )
-    return _view(call.caller, changed)
+    call.change = Amendment(standing_of(steered.before), standing_of(steered.after))
+    return _view(call.caller, steered.after)
 
 
 async def status(call: Call) -> answers.ServedAliases:
