@@ -39,6 +39,7 @@
     └── Unavailable               may work later; carries retry_after_s
         ├── EngineUnavailable
         ├── EmbedderUnavailable
+        ├── RerankerUnavailable
         ├── StoreUnavailable
         ├── JobsUnavailable
         ├── DeadlineExceeded
@@ -296,6 +297,12 @@ class EmbedderUnavailable(Unavailable):
     """The embedder does not answer, or no weights are installed."""
 
     code = "embedder_unavailable"
+
+
+class RerankerUnavailable(Unavailable):
+    """Reranking needs a model that is not there, fails or is too slow."""
+
+    code = "reranker_unavailable"
 
 
 class StoreUnavailable(Unavailable):

@@ -14,6 +14,8 @@ PREFETCH_MAX = 10_000
 LIMIT_MAX = 1000
 OVERSAMPLING_MAX = 16.0
 WEIGHT_MAX = 1000.0
+RERANKED_MAX = 200
+RERANK_TIMEOUT_MS_MAX = 30_000
 
 DENSE = "dense"
 SPARSE = "sparse"
@@ -70,6 +72,19 @@ class Scores(Shape, frozen=True, tag="scores"):
     document_sparse: float = 1.0
 
 
+class Rerank(Shape, frozen=True):
+    """What the server's reranker says of the first `candidates` documents is one more part of a fusion of scores, with `weight`.
+
+    It reads the `chunks` best chunks of each, of which the best counts. A weight of 0 leaves it out. What takes it longer than
+    `timeout_ms` is answered without.
+    """
+
+    candidates: int = 20
+    chunks: int = 1
+    weight: float = 4.0
+    timeout_ms: int = 1000
+
+
 class SearchSettings(Shape, frozen=True):
     """How a collection is searched when the query does not say otherwise.
 
@@ -86,6 +101,7 @@ class SearchSettings(Shape, frozen=True):
     rescore: bool = True
     oversampling: float = 2.0
     fusion: Fusion | Scores = Scores()
+    rerank: Rerank | None = None
 
 
 class CollectionProfile(Shape, frozen=True):
@@ -113,6 +129,10 @@ def check_search(settings: SearchSettings, *, at: str) -> None:
         bounds += [(f"fusion.{name}", weight, 0, WEIGHT_MAX) for name, weight in weights.items()]
         if not any(weights.values()):
             raise InvalidInput(f"{at}.fusion: give a weight above 0", field=f"{at}.fusion")
+    if settings.rerank is not None:
+        if not isinstance(settings.fusion, Scores):
+            raise InvalidInput(f"{at}.rerank: only a fusion of type scores can be reranked", field=f"{at}.rerank")
+        bounds += _rerank_bounds(settings.rerank)
     if isinstance(settings.fusion, Rrf):
         bounds.append(("fusion.k", settings.fusion.k, 1, 10_000))
         of_prefetches = settings.fusion.weights
@@ -123,3 +143,12 @@ def check_search(settings: SearchSettings, *, at: str) -> None:
     for field, value, low, high in bounds:
         if not low <= value <= high:
             raise InvalidInput(f"{at}.{field}: {value} is outside {low} to {high}", field=f"{at}.{field}")
+
+
+def _rerank_bounds(rerank: Rerank) -> list[tuple[str, float, float, float]]:
+    return [
+        ("rerank.candidates", rerank.candidates, 1, RERANKED_MAX),
+        ("rerank.chunks", rerank.chunks, 1, RERANKED_MAX // rerank.candidates if rerank.candidates else 1),
+        ("rerank.weight", rerank.weight, 0, WEIGHT_MAX),
+        ("rerank.timeout_ms", rerank.timeout_ms, 1, RERANK_TIMEOUT_MS_MAX),
+    ]

@@ -65,6 +65,22 @@ class EmbedderSettings(Shape, frozen=True):
     price_per_million_tokens: float = 0.0
 
 
+class RerankerSettings(Shape, frozen=True):
+    """What reads the first documents again where search settings say `rerank`. `none`: nothing does.
+
+    `http`: an endpoint at `url`/rerank. `cross_encoder`: model.onnx and tokenizer.json in `folder`; a query and a text are cut
+    to `max_tokens` together.
+    """
+
+    kind: Literal["none", "http", "cross_encoder"] = "none"
+    url: str = ""
+    api_key: Secret = Secret()
+    model: str = ""
+    folder: str = ""
+    threads: int = 2
+    max_tokens: int = 512
+
+
 class CacheSettings(Shape, frozen=True):
     """What is kept so that no work is done twice. Nothing is when it is not `enabled`.
 
@@ -221,6 +237,7 @@ class Settings(Shape, frozen=True):
     store: StoreSettings = StoreSettings()
     engine: EngineSettings = EngineSettings()
     embedder: EmbedderSettings = EmbedderSettings()
+    reranker: RerankerSettings = RerankerSettings()
     cache: CacheSettings = CacheSettings()
     search: SearchSection = SearchSection()
     traffic: TrafficSettings = TrafficSettings()

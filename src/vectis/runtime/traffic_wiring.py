@@ -14,6 +14,7 @@ from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.embedder import SparseEncoder
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.measurements import MeasurementLog
+from vectis.domain.ports.reranker import Reranker
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.runtime.settings import Settings
 from vectis.search.embeddings import QueryEmbeddings
@@ -72,6 +73,7 @@ def make_search(
     engine: Engine,
     embeddings: QueryEmbeddings,
     sparse: SparseEncoder,
+    reranker: Reranker,
     clock: Clock,
     log: MeasurementLog,
     again: AskedAgain,
@@ -83,6 +85,7 @@ def make_search(
         indexes=FilterIndexes(engine, clock),
         embeddings=embeddings,
         sparse=sparse,
+        reranker=reranker,
         log=log,
         clock=clock,
         shadows=again.shadows,

@@ -43,6 +43,7 @@ from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.ports.measurements import MeasurementLog
+from vectis.domain.ports.reranker import Reranker
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler
 from vectis.ingest.service import INGEST, IngestService
@@ -64,6 +65,7 @@ from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.embedder_wiring import open_embedders
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
+from vectis.runtime.ranking_wiring import open_reranker
 from vectis.runtime.rollout_wiring import RolloutAudit, collection_asker, measured, noted, open_hooks
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
@@ -88,6 +90,7 @@ class _Parts(msgspec.Struct, frozen=True):
     store: SqlStore
     engine: Engine
     embedders: Embedders
+    reranker: Reranker
     bm25: EdgeBm25
     clock: SystemClock
     versions: SharedVersions
@@ -266,6 +269,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         store=store,
         engine=engine,
         embedders=embedders,
+        reranker=await open_reranker(stack, settings.reranker),
         bm25=EdgeBm25(),
         clock=clock,
         versions=versions,
@@ -281,7 +285,9 @@ def _search(
     settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, again: AskedAgain
 ) -> SearchService:
     asked = QueryEmbeddings(parts.embedders, embeddings)
-    return make_search(settings, parts.directory, parts.engine, asked, parts.bm25, parts.clock, log, again)
+    return make_search(
+        settings, parts.directory, parts.engine, asked, parts.bm25, parts.reranker, parts.clock, log, again
+    )
 
 
 def _admission(limits: LimitSettings, parts: _Parts, limiter: RateLimiter) -> Admission:

@@ -10,7 +10,16 @@ from vectis.domain.documents import DOCUMENT_ID
 from vectis.domain.errors import EmptyQuery, InvalidInput, InvalidVector, LimitExceeded, Unsupported
 from vectis.domain.filters import check
 from vectis.domain.points import Dense, ScoredPoint, SparseVector
-from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, Scores, SearchSettings, check_search
+from vectis.domain.profiles import (
+    DENSE,
+    DOCUMENT_DENSE,
+    DOCUMENT_SPARSE,
+    SPARSE,
+    Rerank,
+    Scores,
+    SearchSettings,
+    check_search,
+)
 from vectis.domain.queries import EngineQuery, Fusion, Nearest, Rrf, SearchParams, Selector
 from vectis.domain.schema import CollectionSchema, check_vectors
 from vectis.search.requests import Mode, TextSearch, VectorSearch
@@ -23,6 +32,7 @@ CANDIDATES_MAX = 2000
 
 _VECTORS_OF: dict[Mode, tuple[str, ...]] = {
     "default": (DENSE, SPARSE),
+    "best": (DENSE, SPARSE),
     "hybrid": (DENSE, SPARSE),
     "dense": (DENSE,),
     "sparse": (SPARSE,),
@@ -44,7 +54,7 @@ class SearchLimits(msgspec.Struct, frozen=True):
 class TextPlan(msgspec.Struct, frozen=True):
     """What a text search needs: the query vectors by name, and how the engine shall use them.
 
-    `fusion` of Rrf or Dbsf is the engine's work on chunks, one of Scores is done here on documents.
+    `fusion` of Rrf or Dbsf is the engine's work on chunks, one of Scores is done here on documents. `rerank` None: no reranking.
     """
 
     settings: SearchSettings
@@ -55,6 +65,7 @@ class TextPlan(msgspec.Struct, frozen=True):
     candidates: int
     grouped: bool
     whole: tuple[str, ...]
+    rerank: Rerank | None
 
 
 class Prefetch(msgspec.Struct, frozen=True):
@@ -85,10 +96,12 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
             collection=collection.name,
         )
     settings = request.overrides.over(collection.profile.search)
-    fusion = settings.fusion
     if request.mode == "hybrid":
         fusion = request.overrides.fusion or Rrf()
-    check_search(msgspec.structs.replace(settings, fusion=fusion), at="settings")
+        settings = msgspec.structs.replace(settings, fusion=fusion, rerank=request.overrides.rerank)
+    if request.mode == "best":
+        settings = msgspec.structs.replace(settings, rerank=settings.rerank or Rerank())
+    check_search(settings, at="settings")
     limit = settings.limit if request.limit is None else request.limit
     _check_window(limit, request.offset, limits)
     if request.filter is not None:
@@ -100,12 +113,13 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     return TextPlan(
         settings=settings,
         using=using,
-        fusion=fusion,
+        fusion=settings.fusion,
         limit=limit,
         wanted=wanted,
         candidates=candidates,
         grouped=request.group,
         whole=tuple(name for name in _WHOLE_OF.values() if name in schema.dense or name in schema.sparse),
+        rerank=settings.rerank if settings.rerank is not None and settings.rerank.weight else None,
     )
 
 

@@ -7,14 +7,14 @@ from msgspec.structs import replace
 
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
-from vectis.domain.profiles import Scores, SearchSettings
+from vectis.domain.profiles import Rerank, Scores, SearchSettings
 from vectis.domain.queries import Fusion, SearchParams, Selector
 from vectis.domain.routes import Routing
 from vectis.domain.shapes import Shape
 
-Mode = Literal["default", "hybrid", "dense", "sparse"]
-"""What ranks: `default` as the collection's profile says; `hybrid` chunks by both kinds of vector, fused by ranks (RRF, k 60)
-unless the settings say otherwise; `dense` or `sparse` chunks by one."""
+Mode = Literal["default", "best", "hybrid", "dense", "sparse"]
+"""What ranks: `default` as the collection's profile says; `best` the same and the reranker; `hybrid` chunks by both kinds of
+vector, fused by ranks (RRF, k 60) unless the settings say otherwise; `dense` or `sparse` chunks by one."""
 
 
 class Overrides(Shape, frozen=True, omit_defaults=True):
@@ -27,12 +27,15 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
     rescore: bool | None = None
     oversampling: float | None = None
     fusion: Fusion | Scores | None = None
+    rerank: Rerank | None = None
 
     def over(self, settings: SearchSettings) -> SearchSettings:
         """`settings` with the given ones replaced."""
         given = {name: value for name in self.__struct_fields__ if (value := getattr(self, name)) is not None}
         if "hnsw_ef" in given:
             given["adaptive_ef"] = False
+        if not isinstance(self.fusion, Scores | None):
+            given.setdefault("rerank", None)  # a profile's is for the fusion that this query does without
         return msgspec.structs.replace(settings, **given) if given else settings
 
 
@@ -108,7 +111,7 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Hits, best first. `stages_ms` are the times of embed, engine and assemble; `route_version` is 0 where there is no alias.
+    """Hits, best first. `stages_ms` are the times of embed, engine, rerank, assemble; `route_version` is 0 without an alias.
 
     `filter_keys`: the payload keys that the filter tested, and whether an index served each.
     """

@@ -15,6 +15,7 @@ from vectis.domain.ports.directory import Directory, Resolved
 from vectis.domain.ports.embedder import SparseEncoder
 from vectis.domain.ports.engine import PointReader
 from vectis.domain.ports.measurements import MeasurementLog
+from vectis.domain.ports.reranker import Reranker
 from vectis.domain.profiles import DENSE, SPARSE, Scores
 from vectis.domain.queries import EngineQuery
 from vectis.domain.routes import Routing
@@ -22,9 +23,11 @@ from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
+from vectis.search.laps import Laps
+from vectis.search.ranking import ScoreRanker
 from vectis.search.recall import RecallWatch
 from vectis.search.requests import Answer, Asked, Hit, TextSearch, VectorSearch
-from vectis.search.scores import ScoreFusion
+from vectis.search.reranking import Reranking
 from vectis.search.shadows import Ask, Shadows
 
 
@@ -37,6 +40,7 @@ class SearchService:
         directory: Directory,
         reader: PointReader,
         indexes: FilterIndexes,
+        reranker: Reranker,
         embeddings: QueryEmbeddings,
         sparse: SparseEncoder,
         log: MeasurementLog,
@@ -47,6 +51,7 @@ class SearchService:
     ) -> None:
         self._directory = directory
         self._reader = reader
+        self._ranker = ScoreRanker(reader, Reranking(reranker, reader))
         self._indexes = indexes
         self._embeddings = embeddings
         self._sparse = sparse
@@ -92,7 +97,7 @@ class SearchService:
 
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)
-        laps = _Laps(self._clock)
+        laps = Laps(self._clock)
         words = self._sparse.encode_query(request.query)
         vectors, degraded = await self._query_vectors(request, text_plan, to.collection, words)
         laps.end("embed")
@@ -100,7 +105,8 @@ class SearchService:
             return _answer(to, [], degraded, laps.stages_ms)
         if isinstance(text_plan.fusion, Scores) and len(text_plan.using) > 1:
             prefetches = plan.score_prefetches(request, text_plan, text_plan.fusion, vectors)
-            hits = await self._fused_by_scores(to.collection.name, request, text_plan, prefetches, laps)
+            hits, without = await self._ranker.hits(to.collection.name, request, text_plan, prefetches, laps)
+            degraded += without
         else:
             query = plan.engine_query(request, text_plan, vectors)
             hits = await self._fused_by_engine(to.collection.name, request, text_plan, query, laps)
@@ -110,41 +116,8 @@ class SearchService:
         keys = await self._indexes.keys(to.collection.name, request.filter)
         return _answer(to, hits, degraded, laps.stages_ms, keys)
 
-    async def _fused_by_scores(
-        self,
-        name: str,
-        request: TextSearch,
-        text_plan: plan.TextPlan,
-        prefetches: Sequence[plan.Prefetch],
-        laps: "_Laps",
-    ) -> list[Hit]:
-        """Ask every prefetch in one call, fuse, then read the few points that are shown."""
-        if not prefetches:  # those with a weight could not be asked
-            return []
-        answers = await self._reader.query_batch(name, [each.query for each in prefetches])
-        laps.end("engine")
-        fusion = ScoreFusion(plan.found(prefetches, answers), assemble.document_of, group=request.group)
-        ranked = [
-            each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
-        ]
-        window = ranked[request.offset : request.offset + text_plan.limit]
-        chunks = [fusion.chunks(each.subject) for each in window]
-        laps.end("assemble")
-        if not window:
-            return []
-        selector = plan.with_document_id(request.with_payload) if request.group else request.with_payload
-        records = await self._reader.retrieve(
-            name, [points[0] for points in chunks], with_payload=selector, with_vectors=request.with_vectors
-        )
-        laps.end("engine")
-        reasons = [fusion.reasons(each.subject) if request.explain else None for each in window]
-        return assemble.scored_hits(
-            window, chunks, reasons, {record.id: record for record in records},
-            grouped=request.group, with_payload=request.with_payload,
-        )  # fmt: skip
-
     async def _fused_by_engine(
-        self, name: str, request: TextSearch, text_plan: plan.TextPlan, query: EngineQuery, laps: "_Laps"
+        self, name: str, request: TextSearch, text_plan: plan.TextPlan, query: EngineQuery, laps: Laps
     ) -> list[Hit]:
         """Let the engine fuse chunks, with every prefetch by itself beside it when an explanation is wanted."""
         explainer = None
@@ -224,21 +197,6 @@ class SearchService:
 
     def _since(self, started: float) -> float:
         return round((self._clock.monotonic() - started) * 1000, 3)
-
-
-class _Laps:
-    """The milliseconds of each stage since the one before ended; a stage that comes twice is added up."""
-
-    def __init__(self, clock: Clock) -> None:
-        self._clock = clock
-        self._started = clock.monotonic()
-        self.stages_ms: dict[str, float] = {}
-
-    def end(self, stage: str) -> None:
-        """The stage that ran is `stage`."""
-        now = self._clock.monotonic()
-        self.stages_ms[stage] = round(self.stages_ms.get(stage, 0.0) + (now - self._started) * 1000, 3)
-        self._started = now
 
 
 def _measurement(

@@ -18,7 +18,7 @@ from vectis.domain.errors import (
 )
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import SparseVector, dense
-from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile, Scores
+from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile, Rerank, Scores
 from vectis.domain.queries import Dbsf, Rrf, SearchParams
 from vectis.search.plan import (
     SearchLimits,
@@ -170,3 +170,21 @@ def test_a_vector_search_takes_the_usual_vector_and_says_both_dimensions() -> No
 def test_senseless_settings_are_refused(overrides: Overrides) -> None:
     with pytest.raises(InvalidInput, match="settings"):
         plan_text(text(overrides=overrides), DOCS, LIMITS)
+
+
+@pytest.mark.parametrize(
+    ("rerank", "field"),
+    [
+        (Rerank(candidates=0), "candidates"), (Rerank(candidates=201), "candidates"), (Rerank(candidates=50, chunks=5), "chunks"),
+        (Rerank(weight=-1), "weight"), (Rerank(timeout_ms=0), "timeout_ms"),
+    ],
+)  # fmt: skip
+def test_reranking_is_bounded(rerank: Rerank, field: str) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        plan_text(text(overrides=Overrides(rerank=rerank)), DOCS, LIMITS)
+    assert refused.value.fields["field"] == f"settings.rerank.{field}"
+
+
+def test_only_scores_can_be_reranked() -> None:
+    with pytest.raises(InvalidInput, match="fusion of type scores"):
+        plan_text(text(overrides=Overrides(rerank=Rerank(), fusion=Rrf())), DOCS, LIMITS)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from math import hypot, inf
 from typing import Any
 
-from vectis.adapters.openai.endpoint import EmbeddingsEndpoint
+import msgspec
+
+from vectis.adapters.openai.endpoint import ModelEndpoint
 from vectis.adapters.openai.tokens import estimate_tokens, truncate
 from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.points import Dense
@@ -17,6 +19,15 @@ TOKENS_MAX = 8191
 
 REQUESTS_MAX = 4
 """Requests of one embedder that may be under way at once."""
+
+
+class _Embedding(msgspec.Struct, frozen=True):
+    index: int
+    embedding: list[float]
+
+
+class _Embeddings(msgspec.Struct, frozen=True):
+    data: list[_Embedding]
 
 
 class OpenAiEmbedder:
@@ -46,7 +57,14 @@ class OpenAiEmbedder:
         query_deadline_s: float = 10.0,
         document_deadline_s: float = 120.0,
     ) -> None:
-        self._endpoint = EmbeddingsEndpoint(base_url, api_key, timeout_s=timeout_s, retry_wait_s=retry_wait_s)
+        self._endpoint = ModelEndpoint(
+            base_url,
+            api_key,
+            what="embeddings",
+            failure=EmbedderUnavailable,
+            timeout_s=timeout_s,
+            retry_wait_s=retry_wait_s,
+        )
         # The endpoint names no version of its weights: the model's name has to do.
         self._profile = EmbeddingProfile(model, model, dimension, max_tokens, query_prefix, document_prefix)
         self._request_dimensions = request_dimensions
@@ -109,7 +127,7 @@ class OpenAiEmbedder:
         body: dict[str, Any] = {"model": self._profile.model, "input": texts}
         if self._request_dimensions:
             body["dimensions"] = self._profile.dimension
-        vectors = await self._endpoint.embed(body, len(texts), deadline_s)
+        vectors = _in_order(await self._endpoint.post("embeddings", body, deadline_s), len(texts))
         return [self._unit(vector) for vector in vectors]
 
     def _unit(self, vector: list[float]) -> Dense:
@@ -124,3 +142,17 @@ class OpenAiEmbedder:
         if not 0 < length < inf:
             raise EmbedderUnavailable(f"{self._profile.model} gave a vector of length {length}, which has no direction")
         return array("f", [value / length for value in vector])
+
+
+def _in_order(content: bytes, count: int) -> list[list[float]]:
+    try:
+        answer = msgspec.json.decode(content, type=_Embeddings)
+    except (msgspec.DecodeError, RecursionError) as error:  # the latter for deep nesting under a key that is not ours
+        raise EmbedderUnavailable(f"the embeddings endpoint answers something else than embeddings: {error}") from error
+    by_index = {item.index: item.embedding for item in answer.data}
+    if len(answer.data) != count or by_index.keys() != set(range(count)):
+        raise EmbedderUnavailable(
+            f"the embeddings endpoint gave {len(answer.data)} vectors for {count} texts, or numbered them wrongly",
+            given=len(answer.data), expected=count,
+        )  # fmt: skip
+    return [by_index[index] for index in range(count)]

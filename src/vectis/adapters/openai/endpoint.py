@@ -1,4 +1,4 @@
-"""One request to an embeddings endpoint: retries, deadline, and what its answers mean. Batching is embedder.py's."""
+"""One request to an endpoint of a model: retries, deadline, and what its failures mean. What is asked is its neighbours'."""
 
 import asyncio
 from datetime import UTC, datetime
@@ -7,81 +7,83 @@ from functools import partial
 from typing import Any
 
 import httpx
-import msgspec
 import stamina
 
-from vectis.domain.errors import EmbedderUnavailable, InvalidSetting
+from vectis.domain.errors import InvalidSetting, Unavailable
 
 ATTEMPTS_MAX = 6
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REASON_CHARS_MAX = 300
 
 
-class _Embedding(msgspec.Struct, frozen=True):
-    index: int
-    embedding: list[float]
+class ModelEndpoint:
+    """POSTs below `base_url`. The key is sent in a header and nowhere else; no error repeats it.
 
+    `what` the endpoint gives (embeddings) is how messages call it, `failure` what they are raised as.
+    """
 
-class _Embeddings(msgspec.Struct, frozen=True):
-    data: list[_Embedding]
-
-
-class EmbeddingsEndpoint:
-    """POSTs to `base_url`/embeddings. The key is sent in a header and nowhere else; no error repeats it."""
-
-    def __init__(self, base_url: str, api_key: str, *, timeout_s: float, retry_wait_s: float) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        *,
+        what: str,
+        failure: type[Unavailable],
+        timeout_s: float,
+        retry_wait_s: float,
+    ) -> None:
         try:
             url = httpx.URL(base_url)
         except httpx.InvalidURL as error:
-            raise InvalidSetting(f"{base_url!r} is no address of an embeddings endpoint: {error}") from error
+            raise InvalidSetting(f"{base_url!r} is no address of {_article(what)} endpoint: {error}") from error
         if url.scheme not in ("http", "https") or not url.host:
             raise InvalidSetting(
-                f"{base_url!r} is no address of an embeddings endpoint: it begins with http:// or https://"
+                f"{base_url!r} is no address of {_article(what)} endpoint: it begins with http:// or https://"
             )
         headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._what, self._failure = what, failure
         self._api_key = api_key
         self._retrying = stamina.AsyncRetryingCaller(
             attempts=ATTEMPTS_MAX, timeout=None, wait_initial=retry_wait_s, wait_jitter=retry_wait_s, wait_max=10.0
         )
         self._client = httpx.AsyncClient(base_url=url, headers=headers, timeout=timeout_s)
 
-    async def embed(self, body: dict[str, Any], count: int, deadline_s: float) -> list[list[float]]:
-        """The `count` vectors of the texts in `body`, in their order, as the endpoint gives them.
+    async def post(self, path: str, body: dict[str, Any], deadline_s: float) -> bytes:
+        """What the endpoint answers `body` at `path` with.
 
         Timeouts, failed connections and the statuses 408, 429, 500, 502, 503 and 504 are tried again, with growing jittered
-        waits or after Retry-After, within `deadline_s` in all. Raises EmbedderUnavailable for everything that goes wrong.
+        waits or after Retry-After, within `deadline_s` in all. Raises `failure` for everything that goes wrong.
         """
 
+        if self._client.is_closed:
+            raise self._failure(f"the {self._what} endpoint is not asked any more because the server is stopping")
+
         async def post() -> httpx.Response:  # without arguments: stamina writes those to the log
-            response = await self._client.post("embeddings", json=body)
+            response = await self._client.post(path, json=body)
             return response.raise_for_status()
 
         try:
             async with asyncio.timeout(deadline_s):
                 response = await self._retrying.on(partial(_wait_s, longest=deadline_s))(post)
         except TimeoutError as error:
-            raise EmbedderUnavailable(f"the embeddings endpoint gave no answer within {deadline_s:g} s") from error
+            raise self._failure(f"the {self._what} endpoint gave no answer within {deadline_s:g} s") from error
         except httpx.HTTPStatusError as error:
             raise self._refusal(error.response) from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise EmbedderUnavailable(
-                f"the embeddings endpoint at {self._client.base_url.host} fails: {reason}"
-            ) from error
-        return _in_order(response.content, count)
+            raise self._failure(f"the {self._what} endpoint at {self._client.base_url.host} fails: {reason}") from error
+        return response.content
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    def _refusal(self, response: httpx.Response) -> EmbedderUnavailable:
+    def _refusal(self, response: httpx.Response) -> Unavailable:
         reason = response.text.replace(self._api_key, "***") if self._api_key else response.text
         advice = ": check the key" if response.status_code in (401, 403) else ""
-        message = f"the embeddings endpoint answers {response.status_code}{advice}: {reason[:REASON_CHARS_MAX]}"
+        message = f"the {self._what} endpoint answers {response.status_code}{advice}: {reason[:REASON_CHARS_MAX]}"
         wait_s = _retry_after_s(response)
-        return EmbedderUnavailable(
-            message, status=response.status_code, retry_after_s=1.0 if wait_s is None else wait_s
-        )
+        return self._failure(message, status=response.status_code, retry_after_s=1.0 if wait_s is None else wait_s)
 
 
 def _wait_s(error: Exception, longest: float) -> bool | float:
@@ -108,15 +110,5 @@ def _retry_after_s(response: httpx.Response) -> float | None:
     return max(0.0, (date.replace(tzinfo=date.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
 
-def _in_order(content: bytes, count: int) -> list[list[float]]:
-    try:
-        answer = msgspec.json.decode(content, type=_Embeddings)
-    except (msgspec.DecodeError, RecursionError) as error:  # the latter for deep nesting under a key that is not ours
-        raise EmbedderUnavailable(f"the embeddings endpoint answers something else than embeddings: {error}") from error
-    by_index = {item.index: item.embedding for item in answer.data}
-    if len(answer.data) != count or by_index.keys() != set(range(count)):
-        raise EmbedderUnavailable(
-            f"the embeddings endpoint gave {len(answer.data)} vectors for {count} texts, or numbered them wrongly",
-            given=len(answer.data), expected=count,
-        )  # fmt: skip
-    return [by_index[index] for index in range(count)]
+def _article(what: str) -> str:
+    return f"{'an' if what[0] in 'aeiou' else 'a'} {what}"

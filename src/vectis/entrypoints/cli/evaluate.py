@@ -19,7 +19,8 @@ from vectis.evaluation.dataset import Dataset, read_dataset
 from vectis.evaluation.measures import MEASURES, Comparison, compare, means, per_query
 
 app = typer.Typer(add_completion=False)
-MODES = ("sparse", "dense", "hybrid", "default")
+USUAL = ("sparse", "dense", "hybrid", "default")
+MODES = (*USUAL, "best")
 
 
 class Judged(msgspec.Struct):
@@ -43,8 +44,8 @@ def evaluate(
         ),
     ],
     mode: Annotated[
-        str, typer.Option(help="Search modes, separated by commas; hybrid is plain RRF (k 60).")
-    ] = ",".join(MODES),
+        str, typer.Option(help="Search modes, separated by commas; hybrid is plain RRF (k 60), best reranks.")
+    ] = ",".join(USUAL),
     config: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="TOML or JSON with [settings] and [chunking].")
     ] = None,

@@ -54,6 +54,7 @@ EXIT_CODES = {
     "unavailable": UNAVAILABLE,
     "engine_unavailable": UNAVAILABLE,
     "embedder_unavailable": UNAVAILABLE,
+    "reranker_unavailable": UNAVAILABLE,
     "store_unavailable": UNAVAILABLE,
     "jobs_unavailable": UNAVAILABLE,
     "deadline_exceeded": UNAVAILABLE,

@@ -17,9 +17,10 @@ app = typer.Typer(add_completion=False)
 
 
 class ModeChoice(StrEnum):
-    """What ranks: as the collection's profile says, plain fusion of both kinds of vector, or one kind."""
+    """What ranks: as the collection's profile says, the same and the reranker, plain fusion of both kinds of vector, or one."""
 
     DEFAULT = "default"
+    BEST = "best"
     HYBRID = "hybrid"
     DENSE = "dense"
     SPARSE = "sparse"

@@ -44,6 +44,7 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.Unavailable: 503,
     errors.EngineUnavailable: 503,
     errors.EmbedderUnavailable: 503,
+    errors.RerankerUnavailable: 503,
     errors.StoreUnavailable: 503,
     errors.JobsUnavailable: 503,
     errors.DeadlineExceeded: 504,

@@ -27,6 +27,10 @@ def objections(settings: Settings) -> Iterator[Objection]:
     yield from _secrets(settings.access)
     if settings.engine.kind == "qdrant" and not settings.engine.url:
         yield Objection("engine.url", "say where the Qdrant server is, e.g. http://127.0.0.1:6333")
+    if settings.reranker.kind == "http" and not settings.reranker.url:
+        yield Objection("reranker.url", "say where the endpoint is, up to what comes before /rerank")
+    if settings.reranker.kind == "cross_encoder" and not settings.reranker.folder:
+        yield Objection("reranker.folder", "say which folder holds the model")
     try:
         settings.jobs.limits()
     except ValueError:
@@ -52,6 +56,8 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "embedder.dimension": (settings.embedder.dimension, 1, 65_536),
         "embedder.timeout_s": (settings.embedder.timeout_s, 0.1, 600),
         "embedder.price_per_million_tokens": (settings.embedder.price_per_million_tokens, 0, 1_000_000),
+        "reranker.threads": (settings.reranker.threads, 1, 256),
+        "reranker.max_tokens": (settings.reranker.max_tokens, 16, 65_536),
         "cache.write_after_s": (cache.write_after_s, 0.1, 600),
         "cache.embeddings_size": (cache.embeddings_size, 0, 10_000_000),
         "cache.embeddings_ttl_s": (cache.embeddings_ttl_s, 1, 31_536_000),

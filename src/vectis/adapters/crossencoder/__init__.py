@@ -1,0 +1,1 @@
+"""Cross-encoders of a local folder, run by onnxruntime."""

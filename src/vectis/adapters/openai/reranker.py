@@ -1,0 +1,65 @@
+"""The reranker over a rerank endpoint: the shape that Jina, Cohere, vLLM and others share."""
+
+from collections.abc import Sequence
+from math import isfinite
+from typing import Any
+
+import msgspec
+
+from vectis.adapters.openai.endpoint import ModelEndpoint
+from vectis.domain.errors import RerankerUnavailable
+
+
+class _Result(msgspec.Struct, frozen=True):
+    index: int
+    relevance_score: float
+
+
+class _Results(msgspec.Struct, frozen=True):
+    results: list[_Result]
+
+
+class EndpointReranker:
+    """`model` at `base_url`/rerank; an empty `model` or `api_key` is not sent. All tries together have `deadline_s`."""
+
+    def __init__(
+        self, base_url: str, api_key: str, model: str, *, deadline_s: float = 30.0, retry_wait_s: float = 0.5
+    ) -> None:
+        self._endpoint = ModelEndpoint(
+            base_url,
+            api_key,
+            what="rerank",
+            failure=RerankerUnavailable,
+            timeout_s=deadline_s,
+            retry_wait_s=retry_wait_s,
+        )
+        self._model = model
+        self._deadline_s = deadline_s
+
+    async def scores(self, query: str, texts: Sequence[str]) -> list[float]:
+        """The relevance scores, in the order of `texts`."""
+        if not texts:
+            return []
+        body: dict[str, Any] = {"query": _sound(query), "documents": list(map(_sound, texts)), "top_n": len(texts)}
+        if self._model:
+            body["model"] = self._model
+        content = await self._endpoint.post("rerank", body, self._deadline_s)
+        try:
+            answer = msgspec.json.decode(content, type=_Results)
+        except (msgspec.DecodeError, RecursionError) as error:
+            raise RerankerUnavailable(f"the rerank endpoint answers something else than results: {error}") from error
+        by_index = {result.index: result.relevance_score for result in answer.results}
+        if by_index.keys() != set(range(len(texts))) or not all(map(isfinite, by_index.values())):
+            raise RerankerUnavailable(
+                f"the rerank endpoint judged {len(by_index)} of {len(texts)} documents, or numbered them wrongly",
+                given=len(by_index), expected=len(texts),
+            )  # fmt: skip
+        return [by_index[index] for index in range(len(texts))]
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._endpoint.close()
+
+
+def _sound(text: str) -> str:
+    return text.encode(errors="replace").decode()  # a lone surrogate cannot be sent

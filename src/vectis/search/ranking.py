@@ -1,0 +1,90 @@
+"""Ranking by a fusion of scores: every prefetch in one call to the engine, then what is shown in another."""
+
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from vectis.domain.errors import RerankerUnavailable
+from vectis.domain.points import ScoredPoint
+from vectis.domain.ports.engine import PointReader
+from vectis.search import assemble, plan
+from vectis.search.laps import Laps
+from vectis.search.requests import Hit, TextSearch
+from vectis.search.reranking import RERANK, Reranking
+from vectis.search.scores import Prefetched, ScoreFusion
+
+
+class ScoreRanker:
+    """Ranks documents, or chunks where they are not grouped."""
+
+    def __init__(self, reader: PointReader, reranking: Reranking) -> None:
+        self._reader = reader
+        self._reranking = reranking
+
+    async def hits(
+        self, name: str, request: TextSearch, text_plan: plan.TextPlan, prefetches: Sequence[plan.Prefetch], laps: Laps
+    ) -> tuple[list[Hit], tuple[str, ...]]:
+        """The hits that are shown, and what they were ranked without."""
+        if not prefetches:  # those with a weight could not be asked
+            return [], ()
+        answers = await self._reader.query_batch(name, [each.query for each in prefetches])
+        laps.end("engine")
+        found = plan.found(prefetches, answers)
+        fusion = ScoreFusion(found, assemble.document_of, group=request.group)
+        degraded: tuple[str, ...] = ()
+        if text_plan.rerank is not None:
+            weight = sum(each.weight for each in prefetches)
+            try:
+                fusion = await self._reranked(name, request, text_plan, fusion, found, weight)
+            except RerankerUnavailable:
+                degraded = (RERANK,)
+            laps.end("rerank")
+        return await self._shown(name, request, text_plan, fusion, laps), degraded
+
+    async def _reranked(
+        self,
+        name: str,
+        request: TextSearch,
+        text_plan: plan.TextPlan,
+        fusion: ScoreFusion,
+        found: Sequence[Prefetched],
+        weight: float,
+    ) -> ScoreFusion:
+        """The fusion of what was found and of what the reranker says of its first; `weight` is that of what was found."""
+        rerank = text_plan.rerank
+        assert rerank is not None, "whoever calls has looked"
+        points: dict[object, ScoredPoint] = {point.id: point for side in found for point in side.points}
+        chosen = [
+            points[id]
+            for ranked in fusion.ranked()[: rerank.candidates]
+            for id in fusion.chunks(ranked.subject)[: rerank.chunks]
+        ]
+        if not chosen:
+            return fusion
+        share = rerank.weight / (weight + rerank.weight)
+        judged = await self._reranking.prefetched(name, request.query, rerank, chosen, share)
+        sides = [replace(side, share=side.share * (1 - share)) for side in found]
+        return ScoreFusion([*sides, judged], assemble.document_of, group=request.group)
+
+    async def _shown(
+        self, name: str, request: TextSearch, text_plan: plan.TextPlan, fusion: ScoreFusion, laps: Laps
+    ) -> list[Hit]:
+        """Read the few points of the window that was asked for."""
+        ranked = [
+            each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
+        ]
+        window = ranked[request.offset : request.offset + text_plan.limit]
+        chunks = [fusion.chunks(each.subject) for each in window]
+        laps.end("assemble")
+        if not window:
+            return []
+        selector = plan.with_document_id(request.with_payload) if request.group else request.with_payload
+        records = await self._reader.retrieve(
+            name, [points[0] for points in chunks], with_payload=selector, with_vectors=request.with_vectors
+        )
+        laps.end("engine")
+        reasons = [fusion.reasons(each.subject) if request.explain else None for each in window]
+        return assemble.scored_hits(
+            window, chunks, reasons, {record.id: record for record in records},
+            grouped=request.group, with_payload=request.with_payload,
+        )  # fmt: skip
