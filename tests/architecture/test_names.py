@@ -18,7 +18,7 @@ TERMS = ("data_folder", "data_dir")
 
 NAMED_BY_OTHERS = {
     "data_received": "asyncio.Protocol",
-    "vectis.adapters.openai.endpoint:data": "a key of the answer, as OpenAI named it",
+    "vectis.adapters.openai.embedder:data": "a key of the answer, as OpenAI named it",
     "vectis.adapters.minilm.safetensors:data_offsets": "a key of the file format",
 }
 """Names that a library or a format has chosen."""

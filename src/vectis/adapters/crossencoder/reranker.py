@@ -92,7 +92,7 @@ class CrossEncoderReranker:
 def _tokenizer(file: Path, max_tokens: int) -> Any:
     try:
         tokenizer = cast(Any, Tokenizer).from_file(str(file))
-    except Exception as error:
+    except Exception as error:  # the library raises no other class
         raise InvalidSetting(f"reranker.folder: {file} cannot be read: {error}", key="reranker.folder") from error
     tokenizer.enable_truncation(max_tokens, strategy="only_second")
     tokenizer.enable_padding()
