@@ -20,6 +20,7 @@ from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
+from vectis.adapters.prometheus.rollout_standings import RolloutStandings
 from vectis.adapters.redis.answers import RedisAnswers
 from vectis.adapters.redis.limiter import RedisLimiter
 from vectis.adapters.redis.link import LinkBounds, RedisLink
@@ -142,6 +143,7 @@ def metrics_page() -> str:
     families = [
         *metrics.registry.collect(),
         *JobQueues(NO_JOBS).collect(),
+        *RolloutStandings([], {}, datetime.now(UTC)).collect(),
         *EngineStats(NO_STATS).collect(),
     ]
     names = {

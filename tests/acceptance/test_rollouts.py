@@ -160,12 +160,28 @@ def test_people_steer_a_canary(server: RunningServer) -> None:
         now = json.loads(next(line for line in stream.iter_lines() if line.startswith("data: "))[6:])
     assert [(each["variant"], each["weight_percent"]) for each in now["targets"]] == [("stable", 50), ("candidate", 50)]
     assert now["transitions"][-1]["stage"] == 1
+    for method, path, body in (
+        ("DELETE", f"/collections/{docs.first}", None),
+        ("PUT", f"/collections/{docs.first}/search-settings", {"search": {"limit": 3}}),
+        ("PUT", "/collections/steered_2/search-settings", {"search": {"limit": 3}}),
+        ("PUT", "/aliases/steered", {"collection": "steered_2"}),
+        ("DELETE", "/aliases/steered", None),
+    ):
+        refused = docs.http.request(method, V1 + path, json=body)
+        assert refused.status_code == 409, refused.text
+        assert began in refused.json()["detail"]
+        assert "abort" in refused.json()["detail"]
     assert said(server, "promote", began, "--full", "-m", "seen")["promoted"]
     docs.reaches(began, "grace")
     assert docs.served() == ["steered_2"]
     assert said(server, "undo", began, "-m", "as a test")["phase"] == "aborted"
     docs.reaches(began, "grace")
     assert docs.served() == [docs.first]
+    counted = docs.http.get("/metrics").text
+    assert 'vectis_rollout_promotions_total{alias="steered"} 1.0' in counted
+    assert 'vectis_rollout_aborts_total{alias="steered"} 1.0' in counted
+    settings = docs.http.put(f"{V1}/collections/{docs.first}/search-settings", json={"search": {"limit": 3}})
+    assert settings.is_success, "the rollout is over"
     assert docs.http.get(f"{V1}/rollouts/absent/events").json()["code"] == "rollout_not_found"
 
 

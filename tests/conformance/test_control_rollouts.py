@@ -12,7 +12,7 @@ from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.errors import Conflict
 from vectis.domain.judgements import Metric, Verdict
 from vectis.domain.rollouts import Hook, Phase, Rollout, Step, Strategy
-from vectis.rollouts.transitions import aborted, changed, in_grace, paused
+from vectis.rollouts.transitions import aborted, changed, in_grace, paused, switched
 
 
 def rollout(unique: str, *, id: str = "1", alias: str = "docs") -> Rollout:
@@ -134,6 +134,20 @@ async def test_the_latest_judgement_of_each_generation_is_kept(store: SqlStore, 
         await store.keep_judgement(begun.id, generation, judgement(verdict))
     kept = await store.judgements(begun.id)
     assert kept == {1: judgement(Verdict.SUCCESSFUL), 2: judgement(Verdict.ERROR)}
+
+
+async def test_switches_are_counted_by_alias_and_phase(store: SqlStore, unique: str) -> None:
+    begun = rollout(unique)
+    await store.add_rollout(begun, by="ada")
+    for following in (
+        promoted := switched(begun, "good"),
+        undone := aborted(promoted, "not good"),
+        in_grace(undone, NOW, ""),
+    ):
+        assert await store.keep_rollout(following, by="reconciler", now=NOW)
+    alias = begun.spec.alias
+    counted = {phase: count for (of, phase), count in (await store.switches()).items() if of == alias}
+    assert counted == {Phase.PROGRESSING: 1, Phase.ABORTED: 1}
 
 
 async def test_one_worker_leads_at_a_time(store: SqlStore, store_url: str) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from vectis.catalog.profiles import INDEXES_MAX, Recipes, Wishes
 from vectis.catalog.removals import REMOVAL_TIME, NeededBy, Removals
+from vectis.catalog.standstill import RolloutAtWork, nobody_at_work, refuse_during_rollout
 from vectis.domain.access import CollectionPass, Pass, Permission, tenant_of
 from vectis.domain.collections import Collection, Deletion, Reconfigured, SettingsVersion
 from vectis.domain.errors import (
@@ -70,6 +71,7 @@ class CatalogService:
         clock: Clock,
         grace_minutes: float = 60.0,
         keepers: Sequence[NeededBy] = (),
+        at_work_on: RolloutAtWork = nobody_at_work,
     ) -> None:
         self._store = store
         self._queue = queue
@@ -78,6 +80,7 @@ class CatalogService:
         self._recipes = recipes
         self._clock = clock
         self._grace_minutes = grace_minutes
+        self._at_work_on = at_work_on
         self._removals = Removals(store=store, admin=admin, clock=clock, keepers=keepers)
 
     def profiles(self, by: Pass) -> list[CollectionProfile]:
@@ -204,7 +207,8 @@ class CatalogService:
     ) -> Reconfigured:
         """Search the collection with other settings from the next query on, in every process; the former ones are kept.
 
-        Raises InvalidInput, LimitExceeded, CollectionNotFound, Conflict when the version in force is not `read_version`.
+        Raises InvalidInput, LimitExceeded, CollectionNotFound; Conflict when the version in force is not `read_version`, and
+        while a rollout compares the collection with another one.
         """
         by.require(Permission.WRITE_COLLECTIONS)
         check_search(settings, at="search")
@@ -213,6 +217,7 @@ class CatalogService:
                 f"description: {len(description)} characters, the maximum is {DESCRIPTION_MAX}", field="description"
             )
         name = (await self._directory.resolve_one(by.collection)).name
+        await refuse_during_rollout(self._at_work_on, name, f"the search settings of {name!r} stay as they are")
         changed = await self._store.set_search(
             name, settings, by=by.caller.name, description=description, now=self._clock.now(), read_version=read_version
         )
@@ -300,7 +305,8 @@ class CatalogService:
     async def set_alias(self, by: CollectionPass, to: CollectionPass) -> Route:
         """Point the alias that `by` is for at the collection that `to` is for, in one atomic change.
 
-        Both are of one tenant. Raises InvalidName, InvalidInput, CollectionNotFound, CollectionExists.
+        Both are of one tenant. Raises InvalidName, InvalidInput, CollectionNotFound, CollectionExists; Conflict while a rollout
+        needs the alias.
         """
         by.require(Permission.WRITE_COLLECTIONS)
         to.require(Permission.WRITE_COLLECTIONS)
@@ -311,7 +317,7 @@ class CatalogService:
                 "an alias stays within its tenant",
                 field="collection",
             )
-        await self._require_no_rollout(by.collection)
+        await self._require_not_rolled(by.collection)
         await self._removals.free(by.collection)
         route = await self._store.set_route(by.collection, RoutePlan((Target(collection=to.collection),)))
         await self._aliases_changed()
@@ -324,19 +330,21 @@ class CatalogService:
         await self._aliases_changed()
 
     async def delete_alias(self, by: CollectionPass) -> None:
-        """Remove an alias; the collection stays. Raises NotFound."""
+        """Remove an alias; the collection stays. Raises NotFound; Conflict while a rollout needs it."""
         by.require(Permission.WRITE_COLLECTIONS)
-        await self._require_no_rollout(by.collection)
+        await self._require_not_rolled(by.collection)
         if not await self._store.remove_route(by.collection):
             raise NotFound(f"no alias is called {by.collection[:140]!r}", name=by.collection[:140])
         await self._aliases_changed()
 
-    async def _require_no_rollout(self, alias: str) -> None:
-        """Conflict while a rollout is at work on it; one that begins at the same moment puts its own plan back."""
+    async def _require_not_rolled(self, alias: str) -> None:
+        """Conflict while a rollout needs an alias; one that begins at the same moment puts its own plan back."""
+        await refuse_during_rollout(self._at_work_on, alias, f"alias {alias!r} stays as it is")
         route = (await self._store.routes()).get(alias)
         if route is not None and route.plan.under_rollout:
             raise Conflict(
-                f"a rollout is at work on alias {alias!r}: end it with `vectis rollout abort` or wait until it is over",
+                f"alias {alias!r} stays as it is until the grace of its rollout is over, so that it can be undone "
+                f"(`vectis rollout list --alias {alias}` shows it); another rollout can change what it serves",
                 alias=alias,
             )
 

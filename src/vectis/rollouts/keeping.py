@@ -1,9 +1,10 @@
-"""Which collections rollouts need, so that nobody deletes them meanwhile."""
+"""Which collections rollouts need and which they are at work on, so that nobody deletes or changes them meanwhile."""
 
 from collections.abc import Awaitable, Callable
 
 from vectis.domain.ports.rollouts import RolloutStore
 from vectis.domain.rollouts import Rollout, Step
+from vectis.rollouts.pictures import ENDED
 
 
 def needed_by_rollouts(store: RolloutStore) -> Callable[[str], Awaitable[str | None]]:
@@ -17,6 +18,18 @@ def needed_by_rollouts(store: RolloutStore) -> Callable[[str], Awaitable[str | N
         return None
 
     return needed_by
+
+
+def rollout_at_work(store: RolloutStore) -> Callable[[str], Awaitable[Rollout | None]]:
+    """Gives the rollout that is under way with an alias or collection: as its alias, stable collection or candidate."""
+
+    async def at_work_on(name: str) -> Rollout | None:
+        for rollout in await store.unfinished_rollouts():
+            if rollout.step not in ENDED and name in (rollout.spec.alias, rollout.stable, rollout.candidate):
+                return rollout
+        return None
+
+    return at_work_on
 
 
 def _needed(rollout: Rollout) -> tuple[str, ...]:

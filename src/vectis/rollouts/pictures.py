@@ -1,5 +1,6 @@
 """A rollout at one moment, as people on call look at it: where it stands, what both variants answered, what was judged."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -48,8 +49,6 @@ class Onlooker:
         """The picture of now. Of an ended rollout the route and the traffic may be those of another one, so it shows none."""
         transitions = await self._store.transitions(rollout.id)
         judgements = await self._store.judgements(rollout.id)
-        here = {each.generation for each in transitions if (each.step, each.stage) == (rollout.step, rollout.stage)}
-        judged = [judgement for generation, judgement in judgements.items() if generation in here]
         route = None if rollout.step in ENDED else (await self._store.routes()).get(rollout.spec.alias)
         if route is not None:
             await self._add_up(route, settled_before(now))
@@ -57,7 +56,7 @@ class Onlooker:
             rollout=rollout,
             route=route,
             figures={} if route is None else {variant: figures_of(tick) for variant, tick in self._sums.items()},
-            judgement=judged[-1] if judged else None,
+            judgement=judged_last(rollout, transitions, judgements),
             transitions=transitions[-TRANSITIONS_SHOWN:],
         )
 
@@ -68,3 +67,12 @@ class Onlooker:
             for variant, tick in window.variants.items():
                 self._sums[variant] = added(self._sums.get(variant, VariantTick()), tick)
         self._since = before
+
+
+def judged_last(
+    rollout: Rollout, transitions: Sequence[Transition], judgements: Mapping[int, Judgement]
+) -> Judgement | None:
+    """Of the judgements, by generation, the last one of the step or stage where the rollout stands."""
+    here = {each.generation for each in transitions if (each.step, each.stage) == (rollout.step, rollout.stage)}
+    judged = [judgement for generation, judgement in judgements.items() if generation in here]
+    return judged[-1] if judged else None

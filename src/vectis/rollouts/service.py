@@ -110,7 +110,10 @@ class RolloutService:
         now = self._clock.now()
         following = apply_verb(rollout, verb, now=now, reason=reason, by_s=by_s)
         if not await self._store.keep_rollout(following, by=f"{by.caller.name} {verb}", now=now):
-            raise Conflict(f"rollout {rollout_id!r} has moved on meanwhile: look at it and repeat", rollout=rollout_id)
+            raise Conflict(
+                f"rollout {rollout_id!r} has moved on meanwhile: look at it (`vectis rollout show {rollout_id}`) and repeat",
+                rollout=rollout_id,
+            )
         return SteeredRollout(rollout, following)
 
     async def rollouts(self, by: Pass, *, limit: int, alias: str | None = None) -> list[Rollout]:

@@ -3,17 +3,22 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from datetime import datetime
+from itertools import pairwise
 
 import structlog
 
 from vectis.access.audit import AuditTrail
+from vectis.adapters.prometheus.rollout_standings import RolloutStanding, RolloutStandings
 from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.webhooks.caller import SignedHooks
 from vectis.domain.access import SYSTEM, Permission, authorize_on
 from vectis.domain.audit import Act
 from vectis.domain.errors import Unavailable
 from vectis.domain.ports.access import PrincipalStore
+from vectis.domain.ports.rollouts import RolloutStore
 from vectis.evaluation.measures import per_query
+from vectis.rollouts.pictures import judged_last
 from vectis.rollouts.surroundings import AskCollection
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.settings import RolloutSettings
@@ -67,6 +72,20 @@ class RolloutAudit:
 def noted(rollout: str, said: str) -> None:
     """See vectis.rollouts.surroundings.Note."""
     log.info("rollout", rollout=rollout, said=said)
+
+
+async def rollout_standings(store: RolloutStore, now: datetime) -> RolloutStandings:
+    """Where rollouts stand, for the metrics page. Raises StoreUnavailable."""
+    standings: list[RolloutStanding] = []
+    newest = {rollout.spec.alias: rollout for rollout in await store.unfinished_rollouts()}
+    for rollout in newest.values():
+        transitions = await store.transitions(rollout.id)
+        since = rollout.created_at
+        for earlier, later in pairwise(transitions):
+            since = later.at if later.phase is not earlier.phase else since
+        judgement = judged_last(rollout, transitions, await store.judgements(rollout.id))
+        standings.append(RolloutStanding(rollout, since, judgement))
+    return RolloutStandings(standings, await store.switches(), now)
 
 
 async def open_hooks(stack: AsyncExitStack, settings: RolloutSettings, paths: FolderLayout) -> SignedHooks:

@@ -25,6 +25,7 @@ from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
+from vectis.adapters.prometheus.rollout_standings import RolloutStandings
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.adapters.system.machine import Machine
@@ -52,7 +53,7 @@ from vectis.jobs.service import JobService
 from vectis.operations.caches import CacheDesk
 from vectis.points.service import PointLimits, PointService
 from vectis.rollouts.building import ROLLOUT_BUILD, CandidateBuilder
-from vectis.rollouts.keeping import needed_by_rollouts
+from vectis.rollouts.keeping import needed_by_rollouts, rollout_at_work
 from vectis.rollouts.reconciler import Reconciler
 from vectis.rollouts.service import RolloutService
 from vectis.rollouts.validation import Validator
@@ -66,7 +67,7 @@ from vectis.runtime.embedder_wiring import open_embedders
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
 from vectis.runtime.ranking_wiring import open_reranker
-from vectis.runtime.rollout_wiring import RolloutAudit, collection_asker, measured, noted, open_hooks
+from vectis.runtime.rollout_wiring import RolloutAudit, collection_asker, measured, noted, open_hooks, rollout_standings
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
 from vectis.runtime.settings import LimitSettings, Settings
@@ -264,6 +265,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         clock=clock,
         grace_minutes=settings.catalog.grace_minutes,
         keepers=(needed_by_rollouts(store),),
+        at_work_on=rollout_at_work(store),
     )
     return _Parts(
         store=store,
@@ -343,9 +345,10 @@ def _connections(parts: _Parts, by: Pass) -> Connections:
 async def _render_metrics(parts: _Parts, by: Pass) -> bytes:
     """A part that does not answer leaves its metrics out; readiness says that it does not."""
     by.require(Permission.VIEW_METRICS)
-    more: list[EngineStats | JobQueues] = []
+    more: list[EngineStats | JobQueues | RolloutStandings] = []
     with suppress(StoreUnavailable):
         more.append(JobQueues(await parts.store.job_stats(parts.clock.now())))
+        more.append(await rollout_standings(parts.store, parts.clock.now()))
     if isinstance(parts.engine, EdgeEngine):
         with suppress(EngineUnavailable):
             more.append(EngineStats(await parts.engine.stats()))

@@ -83,6 +83,18 @@ class SqlRollouts(StorePart, RolloutStore):
         async with self._database.read() as connection:
             return [_transition(row) for row in await connection.execute(statement)]
 
+    async def switches(self) -> dict[tuple[str, Phase], int]:
+        """See the port."""
+        columns = rollout_transitions.c
+        statement = (
+            sa.select(rollouts.c.alias, columns.phase, sa.func.count())
+            .join_from(rollout_transitions, rollouts, columns.rollout == rollouts.c.id)
+            .where(columns.step == Step.SWITCH.value)
+            .group_by(rollouts.c.alias, columns.phase)
+        )
+        async with self._database.read() as connection:
+            return {(alias, Phase(phase)): count for alias, phase, count in await connection.execute(statement)}
+
     async def keep_judgement(self, rollout_id: str, generation: int, judgement: Judgement) -> None:
         """See the port."""
         there = sa.select(rollouts.c.id, sa.literal(generation), sa.literal(to_json(judgement)))

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from vectis.domain.judgements import Judgement
-from vectis.domain.rollouts import Rollout, Transition
+from vectis.domain.rollouts import Phase, Rollout, Transition
 
 
 class RolloutStore(Protocol):
@@ -35,6 +35,10 @@ class RolloutStore(Protocol):
 
     async def transitions(self, rollout_id: str) -> list[Transition]:
         """Every change of the rollout in order, the first of them its beginning; empty on absence."""
+        ...
+
+    async def switches(self) -> dict[tuple[str, Phase], int]:
+        """How often an alias was moved for good, by the alias and the phase of the rollout then."""
         ...
 
     async def keep_judgement(self, rollout_id: str, generation: int, judgement: Judgement) -> None:
