@@ -125,7 +125,15 @@ def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: Run
 def test_the_command_line_starts_and_explains(server: RunningServer, tmp_path: Path) -> None:
     docs = Alias(server, "spoken")
     docs.post("/collections", {"name": "spoken_2"})
-    file = tmp_path / "rollout.json"
+    file, pages = tmp_path / "rollout.json", tmp_path / "pages.jsonl"
+    fresh = [*PAGES[:-1], {"id": "late", "title": "Late", "text": "A zeppelin came late."}]
+    pages.write_text("".join(json.dumps(page) + "\n" for page in fresh))
+    file.write_text(json.dumps({"alias": "spoken", **SHORT}))
+    refreshed = said(server, "start", str(file), "--source", f"feed={pages}")
+    assert say(server, "watch", refreshed["id"]).returncode == 0, "promoted"
+    found = docs.post("/search", {"collection": "spoken", "query": "zeppelin"})
+    assert (found["collection"], found["results"][0]["payload"]["title"]) == (refreshed["candidate"], "Late")
+
     file.write_text(json.dumps({"alias": "spoken", "change": "data_refresh", "candidate": "spoken_2", **SHORT}))
 
     began = said(server, "start", str(file))["id"]
@@ -135,7 +143,7 @@ def test_the_command_line_starts_and_explains(server: RunningServer, tmp_path: P
     assert (moments[-1]["phase"], moments[-1]["step"]) == ("aborted", "grace")
     assert all(one != other for one, other in pairwise(moments))
     assert "0 of 30 documents" in json.dumps(said(server, "explain", began))
-    assert [each["id"] for each in said(server, "list", "--alias", "spoken")["rollouts"]] == [began]
+    assert [each["id"] for each in said(server, "list", "--alias", "spoken")["rollouts"]] == [began, refreshed["id"]]
     refused = say(server, "resume", began, "--json")
     assert (refused.returncode, json.loads(refused.stderr)["error"]["code"]) == (1, "conflict")
     assert said(server, "retry", began)["attempt"] == 2

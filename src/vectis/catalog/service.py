@@ -111,11 +111,12 @@ class CatalogService:
         wishes = Wishes(**{name: getattr(build, name) for name in build.__struct_fields__})
         return self._recipes.tailored(replace(profile, schema=schema), wishes)
 
-    async def clone(self, by: CollectionPass, source: CollectionPass, build: CandidateBuild) -> None:
+    async def clone(self, by: CollectionPass, source: CollectionPass, build: CandidateBuild) -> Described:
         """Create an empty collection like another but for `build`. Raises as `cloned` and `create` do."""
         by.require(Permission.WRITE_COLLECTIONS)
         check_name(by.collection)
         await self._create(by.collection, await self.cloned(source, build))
+        return await self._described(by)
 
     async def _create(self, name: str, profile: CollectionProfile) -> None:
         collection = Collection(name=name, profile=profile, created_at=self._clock.now())

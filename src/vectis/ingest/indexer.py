@@ -47,11 +47,15 @@ class Points(PointWriter, PointReader, Protocol):
 
 
 class IndexCounts(msgspec.Struct):
-    """What a run did. `without_dense` chunks are found by BM25 alone until their document is ingested again."""
+    """What a run did. `embedded_tokens` are those of the `embedded` chunks.
+
+    `without_dense` chunks are found by BM25 alone until their document is ingested again.
+    """
 
     documents: int = 0
     chunks: int = 0
     embedded: int = 0
+    embedded_tokens: int = 0
     reused: int = 0
     removed: int = 0
     failed: int = 0
@@ -266,6 +270,7 @@ class Indexer:
             run.embedder = None
             return {}
         run.counts.embedded += len(texts)
+        run.counts.embedded_tokens += await asyncio.to_thread(lambda: sum(map(embedder.count_tokens, texts)))
         prefixed = {embedder.profile.document_prefix + text: vector for text, vector in vectors.items()}
         self._embeddings.remember(embedder.profile, prefixed, monotonic() - started)
         return vectors

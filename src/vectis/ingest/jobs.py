@@ -1,6 +1,6 @@
 """The job kinds of ingest: indexing documents, and making the BM25 vectors of a collection anew."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from uuid import NAMESPACE_URL, uuid5
 
 import msgspec
@@ -46,8 +46,8 @@ def ingest_handler(indexer: Indexer, queue: JobQueue, clock: Clock) -> JobHandle
     return run
 
 
-async def index_now(indexer: Indexer, name: str, ids: Sequence[str]) -> int:
-    """Index these documents here and now; how many chunks they have. Idempotent.
+async def index_now(indexer: Indexer, name: str, ids: Sequence[str]) -> dict[str, int]:
+    """Index these documents here and now; what was done, as an `ingest` job counts it. Idempotent.
 
     Raises CollectionNotFound, Conflict, and EmbedderUnavailable when one stays without dense vectors.
     """
@@ -59,7 +59,22 @@ async def index_now(indexer: Indexer, name: str, ids: Sequence[str]) -> int:
         await indexer.index(work, documents)
     if work.counts.without_dense:
         raise EmbedderUnavailable(f"{work.counts.without_dense} chunks of {name!r} have no dense vector yet")
-    return work.counts.chunks
+    return _progress(len(ids), len(ids), work).counts
+
+
+async def refit_now(indexer: Indexer, name: str) -> bool:
+    """Make all BM25 vectors of a collection for its true average length when those that it has drifted; whether they did.
+
+    Raises CollectionNotFound.
+    """
+    collection = await indexer.store.collection(name)
+    if collection is None:
+        raise CollectionNotFound(f"there is no collection {name!r}", collection=name)
+    if collection.bm25 is None or not has_drifted(collection.bm25):
+        return False
+    async for _ in _refitted(indexer, collection, true_average(collection.bm25)):
+        pass
+    return True
 
 
 def refit_handler(indexer: Indexer) -> JobHandler:
@@ -71,21 +86,26 @@ def refit_handler(indexer: Indexer) -> JobHandler:
     async def run(job: Job, context: JobContext) -> None:
         name = job.payload["collection"]
         collection = await indexer.store.collection(name)
-        if collection is None:
-            return
-        await indexer.lengths.fit(name, job.payload["avg_len"])
-        work = await indexer.begin(collection, everything=True)
-        offset: str | None = None
-        while True:
-            page = await indexer.store.list_documents(name, limit=DOCUMENTS_PER_PAGE, offset=offset)
-            await indexer.index(work, page.documents)
-            await context.report(_progress(work.counts.documents, 0, work))
-            offset = page.next_offset
-            if offset is None:
-                break
-        await indexer.lengths.settle(name, work.lengths, work.document_lengths)
+        if collection is not None:
+            async for work in _refitted(indexer, collection, job.payload["avg_len"]):
+                await context.report(_progress(work.counts.documents, 0, work))
 
     return run
+
+
+async def _refitted(indexer: Indexer, collection: Collection, avg_len: float) -> AsyncIterator[Run]:
+    """Index every document again for another average length, giving the run after each page."""
+    await indexer.lengths.fit(collection.name, avg_len)
+    work = await indexer.begin(collection, everything=True)
+    offset: str | None = None
+    while True:
+        page = await indexer.store.list_documents(collection.name, limit=DOCUMENTS_PER_PAGE, offset=offset)
+        await indexer.index(work, page.documents)
+        yield work
+        offset = page.next_offset
+        if offset is None:
+            break
+    await indexer.lengths.settle(collection.name, work.lengths, work.document_lengths)
 
 
 async def _refit_on_drift(indexer: Indexer, queue: JobQueue, clock: Clock, name: str, job: Job) -> None:

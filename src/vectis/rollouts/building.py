@@ -1,6 +1,7 @@
 """Building a candidate: an empty collection first, then a job that fills it while it follows every write."""
 
 import asyncio
+from collections import Counter
 from uuid import NAMESPACE_URL, uuid5
 
 from vectis.domain.access import SYSTEM, CollectionPass, Permission, authorize_on
@@ -13,13 +14,14 @@ from vectis.domain.ports.jobs import JobContext, JobQueue
 from vectis.domain.rollouts import Rollout, Step
 from vectis.rollouts.copying import copy_points
 from vectis.rollouts.rules import CandidateState
-from vectis.rollouts.surroundings import CollectionKeeping, IndexDocuments, RolloutParts, RolloutPoints
+from vectis.rollouts.surroundings import CollectionKeeping, IndexDocuments, RefitLengths, RolloutParts, RolloutPoints
 
 ROLLOUT_BUILD = "rollout_build"
 """The job kind that fills a candidate. Payload: {"collection": the candidate, "rollout": id, "attempt": number}."""
 
 DOCUMENTS_PER_COPY = 1000
 DOCUMENTS_PER_INDEX = 64
+JOBS_LOOKED_AT_MAX = 1000
 FOLLOWS_WITHIN_S = 30.0
 """How long a build waits for the route before it lets other jobs go first."""
 
@@ -36,6 +38,7 @@ class CandidateBuilder:
         collections: CollectionKeeping,
         points: RolloutPoints,
         index: IndexDocuments,
+        refit: RefitLengths,
         queue: JobQueue,
         clock: Clock,
     ) -> None:
@@ -43,12 +46,18 @@ class CandidateBuilder:
         self._collections = collections
         self._points = points
         self._index = index
+        self._refit = refit
         self._queue = queue
         self._clock = clock
 
     async def state(self, rollout: Rollout) -> CandidateState:
-        """Where the candidate stands. Beyond the build it is ready as long as it is there."""
+        """Where the candidate stands. Beyond the build it is ready as long as it is there.
+
+        One that was there before is ready when the jobs that were at work on it before the rollout began have ended.
+        """
         there = await is_there(self._store, rollout.candidate)
+        if there and rollout.spec.build is None and rollout.step is Step.BUILD and await self._in_work(rollout):
+            return CandidateState.BUILDING
         if rollout.spec.build is None or rollout.step is not Step.BUILD:
             return CandidateState.READY if there else CandidateState.BROKEN
         job = await self._store.job(_job_id(rollout))
@@ -83,6 +92,8 @@ class CandidateBuilder:
         if stable is None:
             raise CollectionNotFound(f"there is no collection {rollout.stable!r}", collection=rollout.stable)
         await self._fill_in(job, context, stable, rollout.candidate)
+        if await self._refit(rollout.candidate):
+            await context.log("BM25 vectors are made for the average length of all chunks")
         await self._collections.optimize(_pass_to(Permission.WRITE_COLLECTIONS, rollout.candidate))
         await context.log("indexes are built")
         # whoever wrote before the route said so was not followed; by now each of them has written
@@ -102,11 +113,12 @@ class CandidateBuilder:
             copied, after = copied + len(ids), ids[-1]
             if await self._wanted(job) is None:
                 return 0
-        total, after, done, chunks = await self._store.count_documents(candidate), None, 0, 0
+        total, after, done = await self._store.count_documents(candidate), None, 0
+        counts = Counter({"copied": copied})
         while ids := await self._store.unindexed_documents(candidate, limit=DOCUMENTS_PER_INDEX, after=after):
-            chunks += await self._index(candidate, ids)
+            counts.update(await self._index(candidate, ids))
             done, after = done + len(ids), ids[-1]
-            await context.report(JobProgress(done, max(total, done), "documents", {"copied": copied, "chunks": chunks}))
+            await context.report(JobProgress(done, max(total, done), "documents", dict(counts)))
             if await self._wanted(job) is None:
                 return 0
         return copied
@@ -123,6 +135,12 @@ class CandidateBuilder:
                 return 0
             if offset is None:
                 return copied
+
+    async def _in_work(self, rollout: Rollout) -> bool:
+        return any(
+            job.collection == rollout.candidate and (job.created_at or rollout.created_at) < rollout.created_at
+            for job in await self._store.unfinished_jobs(limit=JOBS_LOOKED_AT_MAX)
+        )
 
     async def _wanted(self, job: Job) -> Rollout | None:
         """The rollout while it waits for this very job."""

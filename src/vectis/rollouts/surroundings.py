@@ -12,8 +12,11 @@ from vectis.domain.profiles import CollectionProfile
 from vectis.domain.rollouts import CandidateBuild, Hook, HookPoint, Rollout
 from vectis.domain.routes import RoutePlan
 
-IndexDocuments = Callable[[str, Sequence[str]], Awaitable[int]]
-"""Makes documents of a collection searchable, by their ids; how many chunks they have."""
+IndexDocuments = Callable[[str, Sequence[str]], Awaitable[Mapping[str, int]]]
+"""Makes documents of a collection searchable, by their ids; counters of what was done, `chunks` among them."""
+
+RefitLengths = Callable[[str], Awaitable[bool]]
+"""Makes the BM25 vectors of a collection for its true average length when they were made for another; whether they were."""
 
 AskCollection = Callable[[str, str], Awaitable[list[str]]]
 """What a collection answers to a query: ids, best first."""
@@ -43,7 +46,7 @@ class CollectionKeeping(Protocol):
         """The profile of a collection like another but for `build`."""
         ...
 
-    async def clone(self, by: CollectionPass, source: CollectionPass, build: CandidateBuild) -> None:
+    async def clone(self, by: CollectionPass, source: CollectionPass, build: CandidateBuild) -> object:
         """Create an empty collection like another but for `build`."""
         ...
 

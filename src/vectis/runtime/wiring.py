@@ -46,7 +46,7 @@ from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.reranker import Reranker
 from vectis.ingest.indexer import Indexer
-from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler
+from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler, refit_now
 from vectis.ingest.service import INGEST, IngestService
 from vectis.jobs.expiry import EXPIRE_JOBS, expiry_handler
 from vectis.jobs.service import JobService
@@ -199,6 +199,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             collections=parts.catalog,
             points=parts.engine,
             index=partial(index_now, indexer),
+            refit=partial(refit_now, indexer),
             queue=parts.queue,
             clock=parts.clock,
         )

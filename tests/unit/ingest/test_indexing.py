@@ -9,9 +9,10 @@ from passes import reads, writes
 
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.domain.documents import Document
-from vectis.domain.errors import Conflict, EngineUnavailable
+from vectis.domain.errors import CollectionNotFound, Conflict, EngineUnavailable
 from vectis.domain.jobs import Job, JobState
 from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
+from vectis.ingest.jobs import refit_now
 from vectis.ingest.lengths import has_drifted
 
 
@@ -222,6 +223,16 @@ async def test_average_length_is_fitted_and_refitted_on_drift(world: Any) -> Non
     assert (fit.documents.avg_len, fit.documents.tokens, fit.documents.documents) == (6.6, 66, 10)
     assert not has_drifted(fit)
     assert len(world.embedder.embedded) == embedded
+
+
+async def test_a_collection_is_refitted_at_once_where_it_has_drifted(world: Any) -> None:
+    await world.ingest(FIRST)
+    assert not await refit_now(world.indexer, "docs")
+    await world.ingest(*(guide("Tiny.", id=f"tiny{n}") for n in range(9)))
+    assert await refit_now(world.indexer, "docs")
+    assert (await world.store.collection("docs")).bm25.avg_len == 5.5
+    with pytest.raises(CollectionNotFound):
+        await refit_now(world.indexer, "absent")
 
 
 async def test_the_same_corpus_in_another_collection_embeds_nothing(world: Any) -> None:

@@ -16,7 +16,7 @@ from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCo
 from vectis.entrypoints.cli.output import notes, print_json
 from vectis.entrypoints.cli.progress import progress_bar
 from vectis.entrypoints.cli.synchronize import Synchronized, ensure_collection, synchronize
-from vectis.entrypoints.cli.upload import Rejection
+from vectis.entrypoints.cli.upload import Rejection, Tally
 from vectis.ingest.sources import Skipped, Source, open_sources, read_source
 
 app = typer.Typer(add_completion=False)
@@ -150,6 +150,11 @@ def _show(ingested: Ingested) -> None:
         typer.echo(
             f"{tally.without_dense} chunks are found by BM25 alone: `vectis models install minilm`, then ingest again"
         )
+    tell(tally)
+
+
+def tell(tally: Tally) -> None:
+    """Say on stderr what was refused, and which jobs gave up."""
     for each in tally.refused[:REASONS_SHOWN]:
         typer.echo(f"  refused {each.id}: {each.reason} [{each.code}]", err=True)
     if len(tally.refused) > REASONS_SHOWN:

@@ -1,16 +1,18 @@
 """`vectis rollout`: change what an alias serves and look at it. Stepping in is rollout_verbs', watching rollout_watching's."""
 
 from pathlib import Path
-from typing import Annotated
+from time import time
+from typing import Annotated, Any
 
 import typer
 
 from vectis.entrypoints.cli import rollout_verbs, rollout_watching
-from vectis.entrypoints.cli.api import path_of
+from vectis.entrypoints.cli.api import Api, path_of
 from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, read_table
 from vectis.entrypoints.cli.output import console, moment, print_json, print_table
+from vectis.entrypoints.cli.rollout_source import fill_candidate, read_sources
 from vectis.entrypoints.cli.rollout_verbs import RolloutId, show_standing
 from vectis.entrypoints.cli.rollout_view import transition_line, verdicts
 
@@ -26,13 +28,24 @@ def start(
     file: Annotated[
         Path, typer.Argument(metavar="FILE", help="What to change, as docs/rollouts.md shows it: JSON or TOML.")
     ],
+    source: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SOURCE", help="Fill a fresh candidate from files or folders; NAME=PATH names them."),
+    ] = None,
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Begin a rollout of an alias."""
     spec = read_table(file, "FILE")
-    show_standing(ask(lambda api: api.post("/rollouts", spec), url, data_dir, as_json=as_json), as_json=as_json)
+    local = read_sources(spec, source) if source else None
+
+    async def begin(api: Api) -> dict[str, Any]:
+        if local is not None:
+            await fill_candidate(api, spec, local, unix_time=int(time()))
+        return await api.post("/rollouts", spec)
+
+    show_standing(ask(begin, url, data_dir, as_json=as_json), as_json=as_json)
 
 
 @app.command("list", epilog="Example: vectis rollout list --alias docs")

@@ -29,12 +29,15 @@ class Synchronized(msgspec.Struct):
     seconds: float
 
 
-async def ensure_collection(api: Api, name: str, chunking: dict[str, Any] | None = None) -> bool:
-    """Create a document collection unless a collection or alias has the name; whether it was created."""
+async def ensure_collection(api: Api, name: str, **profile: Any) -> bool:
+    """Create a document collection unless a collection or alias has the name; whether it was created.
+
+    `profile`: what the body of the request says besides the name, like `chunking`.
+    """
     try:
         await api.get("/collections" + path_of(name))
     except CollectionNotFound:
-        await api.post("/collections", {"name": name, **({"chunking": chunking} if chunking else {})})
+        await api.post("/collections", {"name": name, **profile})
         return True
     return False
 

@@ -81,7 +81,7 @@ async def index_dataset(
 ) -> tuple[int, int]:
     """Make a collection hold the corpus of a dataset, ready to be asked; gives its points and how many documents it refused."""
     documents = [msgspec.structs.replace(document, source=dataset.name) for document in dataset.documents]
-    await ensure_collection(api, collection, chunking)
+    await ensure_collection(api, collection, **({"chunking": chunking} if chunking else {}))
     done = await synchronize(
         api, collection, [dataset.name], documents, frozenset(),
         lambda total: progress_bar("ingesting", total, shown=shown),

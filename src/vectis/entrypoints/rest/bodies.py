@@ -39,10 +39,14 @@ class SparseBody(Shape, frozen=True):
 
 
 class CreateCollection(Shape, frozen=True):
-    """A new collection. Without `vectors`: a document collection of the default profile, or of the named one."""
+    """A new collection. Without `vectors`: a document collection of the default profile, or of the named one.
+
+    `like` names a collection or alias that it is made like, but for what else is given.
+    """
 
     name: str
     profile: str | None = None
+    like: str | None = None
     vectors: dict[str, DenseParams] | None = None
     sparse_vectors: dict[str, SparseParams] | None = None
     hnsw: HnswParams | None = None

@@ -110,6 +110,6 @@ async def test_a_collection_is_created_once() -> None:
     stub = CollectionStub()
     async with httpx.AsyncClient(base_url="http://stub", transport=httpx.MockTransport(stub)) as http:
         api = Api(http, "stub")
-        assert await ensure_collection(api, "docs", {"target": 100}) is True
+        assert await ensure_collection(api, "docs", chunking={"target": 100}) is True
         assert await ensure_collection(api, "docs") is False
     assert stub.created == [{"name": "docs", "chunking": {"target": 100}}]

@@ -4,15 +4,19 @@ from msgspec.structs import replace
 
 from vectis.catalog.profiles import DOCUMENT, VECTORS, Wishes
 from vectis.catalog.service import Described
+from vectis.domain.errors import InvalidInput
 from vectis.domain.measurements import FilterUse
+from vectis.domain.rollouts import CandidateBuild
 from vectis.domain.routes import Route
-from vectis.entrypoints.rest import answers
+from vectis.entrypoints.rest import answers, bodies
 from vectis.entrypoints.rest.operation import Call, Reply
 
 
 async def create(call: Call) -> answers.CollectionDetail:
     """Create a collection; without vectors it holds documents."""
     body = call.body
+    if body.like is not None:
+        return await _create_like(call, body, body.like)
     own_vectors = body.vectors is not None or body.sparse_vectors is not None
     wishes = Wishes(
         dense=body.vectors,
@@ -27,6 +31,14 @@ async def create(call: Call) -> answers.CollectionDetail:
     )
     profile = body.profile or (VECTORS if own_vectors else DOCUMENT)
     return _detail(call, await call.services.catalog.create(call.may(body.name), profile, wishes), {})
+
+
+async def _create_like(call: Call, body: bodies.CreateCollection, like: str) -> answers.CollectionDetail:
+    given = [name for name in ("profile", "vectors", "sparse_vectors") if getattr(body, name) is not None]
+    if given:
+        raise InvalidInput(f"{given[0]}: it is that of the collection named by like", field=given[0])
+    build = CandidateBuild(**{name: getattr(body, name) for name in CandidateBuild.__struct_fields__})
+    return _detail(call, await call.services.catalog.clone(call.may(body.name), call.may(like), build), {})
 
 
 async def list_all(call: Call) -> answers.CollectionList:
