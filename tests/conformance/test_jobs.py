@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import pytest
 from control_suite import NOW, job
 
@@ -16,6 +17,7 @@ from vectis.adapters.durable.seat import Seat
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.errors import (
+    Conflict,
     DeadlineExceeded,
     DiskFull,
     DocumentNotFound,
@@ -23,7 +25,7 @@ from vectis.domain.errors import (
     JobNotFound,
     VectisError,
 )
-from vectis.domain.jobs import Job, JobProgress, JobState
+from vectis.domain.jobs import Job, JobProgress, JobState, WorkerReport
 from vectis.domain.ports.jobs import JobContext, JobHandler, JobQueue, JobRunner
 from vectis.domain.ports.leases import Wanted
 
@@ -283,3 +285,70 @@ async def test_a_job_that_never_ends_its_attempts_is_dead_at_last(store: SqlStor
 
 async def do_nothing(_: Job, __: JobContext) -> None:
     pass
+
+
+async def test_a_worker_whose_place_was_taken_ends_what_it_runs(store: SqlStore, unique: str) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def work(_job: Job, _context: JobContext) -> None:
+        begun.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    await store.record_job(of_kind(unique))
+    runner = runner_of(store, unique, lease_s=1.0)
+    task = asyncio.create_task(runner.run({unique: work}))
+    async with asyncio.timeout(TIMEOUT_S):
+        await begun.wait()
+        said = None
+        while said is None or not await store.report_worker(said.other, after=said.last, gone_before=NOW):
+            said = await _elsewhere(store, unique)
+        with pytest.raises(Conflict, match="process 1 on elsewhere"):
+            await task
+    assert ended.is_set()
+    kept = await store.job(f"{unique}-1")
+    assert kept is not None
+    assert kept.state is JobState.RUNNING, "whose lease ends by itself"
+
+
+class _Said(NamedTuple):
+    last: WorkerReport
+    other: WorkerReport
+
+
+async def _elsewhere(store: SqlStore, name: str) -> _Said:
+    """What the worker said last, and what another of its name says from another machine."""
+    last = await store.worker(name)
+    assert last is not None
+    now = SystemClock().now() + timedelta(seconds=1)
+    return _Said(last, msgspec.structs.replace(last, host="elsewhere", pid=1, seen_at=now))
+
+
+async def test_a_live_worker_of_the_same_name_elsewhere_is_not_replaced(store: SqlStore, unique: str) -> None:
+    now = SystemClock().now()
+    last = msgspec.structs.replace(Seat(unique).report(started_at=now, now=now, running=0), host="elsewhere")
+    assert await store.report_worker(last, after=None, gone_before=NOW)
+    announcing = asyncio.create_task(runner_of(store, unique).announce())
+    async with asyncio.timeout(TIMEOUT_S):
+        while not announcing.done():
+            said = msgspec.structs.replace(last, seen_at=SystemClock().now())
+            assert await store.report_worker(said, after=last, gone_before=NOW)
+            last = said
+            await asyncio.sleep(0.01)  # as often as it likes
+    with pytest.raises(Conflict, match="no two may share a name"):
+        await announcing
+    assert await store.worker(unique) == last
+
+
+async def test_a_silent_worker_is_replaced_after_a_lease(store: SqlStore, unique: str) -> None:
+    now = SystemClock().now()
+    dead = msgspec.structs.replace(Seat(unique).report(started_at=now, now=now, running=0), host="elsewhere")
+    assert await store.report_worker(dead, after=None, gone_before=NOW)
+    async with asyncio.timeout(TIMEOUT_S):
+        await runner_of(store, unique, lease_s=0.5).announce()
+    kept = await store.worker(unique)
+    assert kept is not None
+    assert kept.host != "elsewhere"
+    assert kept.seen_at - dead.seen_at > timedelta(seconds=0.5)

@@ -6,6 +6,7 @@ from typing import Any
 import msgspec
 from control_suite import NOW, job
 
+from vectis.adapters.durable.seat import Seat
 from vectis.adapters.sql.store import SqlStore
 from vectis.domain.jobs import JobProgress, JobState
 from vectis.domain.ports.leases import Hold, Wanted
@@ -87,3 +88,29 @@ async def test_the_oldest_job_of_the_wanted_kinds_comes_first(store: SqlStore, u
     claimed = await store.claim_job("one", of(f"{unique}-a", f"{unique}-c"), now=NOW, until=NOW + LEASE)
     assert claimed is not None
     assert claimed.job.id == f"{unique}-1"
+
+
+async def test_a_seat_is_written_again_only_by_who_wrote_it_last(store: SqlStore, unique: str) -> None:
+    first = Seat(unique).report(started_at=NOW, now=NOW, running=0)
+    later, other = (msgspec.structs.replace(first, seen_at=NOW + LEASE, pid=pid) for pid in (first.pid, 1))
+    long_ago = NOW - LEASE
+    assert await store.worker(unique) is None
+    assert await store.report_worker(first, after=None, gone_before=long_ago)
+    assert not await store.report_worker(other, after=None, gone_before=long_ago)
+    assert await store.worker(unique) == first
+    assert await store.report_worker(later, after=first, gone_before=long_ago)
+    assert not await store.report_worker(other, after=first, gone_before=long_ago)
+    await store.forget_worker(first)
+    assert await store.worker(unique) == later
+    await store.forget_worker(later)
+    assert await store.worker(unique) is None
+    assert await store.report_worker(other, after=later, gone_before=long_ago), "a seat that was forgotten is free"
+    await store.forget_worker(other)
+
+
+async def test_workers_that_were_not_seen_for_long_are_forgotten(store: SqlStore, unique: str) -> None:
+    gone, here = (Seat(f"{unique}-{n}").report(started_at=NOW, now=NOW + n * LEASE, running=0) for n in (1, 2))
+    assert await store.report_worker(gone, after=None, gone_before=NOW)
+    assert await store.report_worker(here, after=None, gone_before=NOW + 2 * LEASE)
+    assert await store.worker(gone.name) is None
+    await store.forget_worker(here)

@@ -11,6 +11,7 @@ from vectis.adapters.durable.runner import LeaseRunner
 from vectis.adapters.durable.seat import Seat
 from vectis.adapters.sql.store import open_store
 from vectis.adapters.system.clock import SystemClock
+from vectis.domain.errors import Conflict
 from vectis.domain.jobs import Job, JobProgress
 from vectis.domain.ports.jobs import JobContext
 
@@ -37,8 +38,12 @@ async def main(folder: Path, name: str, lease_s: float) -> None:
     loop = asyncio.get_running_loop()
     stopping: list[asyncio.Task[None]] = []
     loop.add_signal_handler(signal.SIGTERM, lambda: stopping.append(asyncio.create_task(runner.stop())))
-    await runner.run({"work": work})
-    await store.close()
+    try:
+        await runner.run({"work": work})
+    except Conflict as error:
+        sys.exit(str(error))
+    finally:
+        await store.close()
 
 
 if __name__ == "__main__":

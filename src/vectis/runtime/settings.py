@@ -141,7 +141,8 @@ class CatalogSettings(Shape, frozen=True):
 
 
 class JobSettings(Shape, frozen=True):
-    """Background work: `name` is the worker's stable name, under which it finds its unfinished jobs again.
+    """Background work: `name` is the worker's stable name, under which it finds its unfinished jobs again; no two live workers
+    of one control store may have the same.
 
     `concurrency`: jobs at a time in one worker process. `queues`: those it takes jobs from, empty for all. `queue_limits`: jobs
     of a queue at a time over all workers. After `stop_timeout_s` of an orderly end what still runs is handed back.

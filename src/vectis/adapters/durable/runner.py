@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from vectis.adapters.durable.pauses import OUTSIDE, pause_after, retry_after_s
 from vectis.adapters.durable.running import Ending, RunningJob
 from vectis.adapters.durable.seat import Seat
+from vectis.adapters.durable.seating import Seating
 from vectis.domain.errors import Conflict, InvalidInput, NotFound, TooLarge, VectisError
 from vectis.domain.jobs import Job, JobState
 from vectis.domain.ports.clock import Clock
@@ -28,9 +29,6 @@ _LOOK_MAX_S = 0.2
 _BEGUN_MAX = 100
 """A job that was begun so often and never settled takes its worker down with it."""
 
-_GONE_LEASES = 20
-"""A worker that was not seen for so many leases is forgotten."""
-
 ObserveJob = Callable[[str, str, float], None]
 """Counts one attempt that ended: kind, the state of its job then, seconds."""
 
@@ -40,10 +38,10 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("vectis.jobs")
 class LeaseRunner:
     """vectis.domain.ports.jobs.JobRunner of one seat.
 
-    The seat's name is this process's: the next one of that name takes up at once what it left, so no two live workers may
-    share it. Any other worker takes it up when its lease ends; clocks of workers may differ by seconds, not more. A
-    handler that fails runs again after a growing pause; after `attempts_max` failures, or an error that no repetition can
-    help, its job is dead. A kill is no failure of the job, and what is away or full outside is waited for without end.
+    The seat's name is this process's alone: the next one of that name takes up at once what it left. Any other worker
+    takes it up when its lease ends; clocks of workers may differ by seconds, not more. A handler that fails runs again
+    after a growing pause; after `attempts_max` failures, or an error that no repetition can help, its job is dead. A kill
+    is no failure of the job, and what is away or full outside is waited for without end.
     """
 
     def __init__(self, leases: Leases, seat: Seat, clock: Clock, observe: ObserveJob) -> None:
@@ -51,7 +49,8 @@ class LeaseRunner:
         self._seat = seat
         self._clock = clock
         self._observe = observe
-        self._started_at = clock.now()
+        self._seating = Seating(leases, seat, clock)
+        self._unseated: Conflict | None = None
         self._slots = asyncio.Semaphore(seat.jobs_max)
         self._running: dict[str, RunningJob] = {}
         self._stopping = asyncio.Event()
@@ -61,10 +60,7 @@ class LeaseRunner:
 
     async def announce(self) -> None:
         """See the port."""
-        now = self._clock.now()
-        report = self._seat.report(started_at=self._started_at, now=now, running=len(self._running))
-        gone_before = now - _GONE_LEASES * timedelta(seconds=self._seat.lease_s)
-        await self._leases.report_worker(report, gone_before=gone_before)
+        await self._seating.take()
 
     async def run(self, handlers: JobHandlers) -> None:
         """See the port."""
@@ -75,10 +71,11 @@ class LeaseRunner:
                 async with asyncio.TaskGroup() as jobs:
                     await self._take(handlers, jobs)
                 renewal.cancel()
-            with suppress(*OUTSIDE):
-                await self._leases.forget_worker(self._seat.name)
+            await self._seating.leave()
         finally:
             self._ended.set()
+        if self._unseated is not None:
+            raise self._unseated
 
     async def stop(self) -> None:
         """See the port."""
@@ -97,6 +94,7 @@ class LeaseRunner:
             claim = None
             try:
                 if not released:
+                    await self._seating.take()
                     await self._leases.release_jobs(self._seat.name)
                     released = True
                 if not self._stopping.is_set():
@@ -106,6 +104,8 @@ class LeaseRunner:
             except OUTSIDE as error:
                 log.warning("job ledger unavailable", error=str(error))
                 pause_s = retry_after_s(error)
+            except Conflict as error:
+                self._lose_seat(error)
             if claim is not None:
                 running = RunningJob(self._leases, self._clock, claim, self._seat.lease_s)
                 self._running[claim.job.id] = running
@@ -208,7 +208,10 @@ class LeaseRunner:
                 async with asyncio.timeout(renewal_s):
                     kept = await self._leases.renew_leases(attempts, until=self._lease_end()) if held else {}
                     self._renewed_s = self._clock.monotonic()
-                    await self.announce()
+                    await self._seating.keep(len(self._running))
+            except Conflict as error:
+                self._lose_seat(error)
+                return
             except (*OUTSIDE, TimeoutError) as error:
                 log.warning("job ledger unavailable", error=str(error))
                 if self._clock.monotonic() - self._renewed_s < self._seat.lease_s - 2 * renewal_s:
@@ -216,6 +219,13 @@ class LeaseRunner:
                 kept = {}
             for job_id, running in held.items():
                 running.learn(kept.get(job_id))
+
+    def _lose_seat(self, error: Conflict) -> None:
+        """Another worker of this name takes up what this one held: end all of it, and take nothing more."""
+        self._unseated = error
+        self._stopping.set()
+        for running in self._running.values():
+            running.learn(Hold.LOST)
 
     def _lease_end(self) -> datetime:
         return self._clock.now() + timedelta(seconds=self._seat.lease_s)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime
 
+import msgspec
 import sqlalchemy as sa
 
 from vectis.adapters.sql.jobs import UNFINISHED, job_of, standing
@@ -99,21 +100,29 @@ class SqlLeases(StorePart):
                 sa.delete(job_lines).where(job_lines.c.job == job.id, job_lines.c.number < oldest_kept)
             )
 
-    async def report_worker(self, report: WorkerReport, *, gone_before: datetime) -> None:
+    async def worker(self, name: str) -> WorkerReport | None:
         """See the port."""
-        statement = self._insert(workers).values(name=report.name, seen_at=report.seen_at, report=to_json(report))
-        statement = statement.on_conflict_do_update(
-            index_elements=[workers.c.name],
-            set_={"seen_at": statement.excluded.seen_at, "report": statement.excluded.report},
-        )
-        async with self._database.write() as connection:
-            await connection.execute(statement)
-            await connection.execute(sa.delete(workers).where(workers.c.seen_at < gone_before))
+        async with self._database.read() as connection:
+            report = await connection.scalar(sa.select(workers.c.report).where(workers.c.name == name))
+        return None if report is None else msgspec.json.decode(report, type=WorkerReport)
 
-    async def forget_worker(self, name: str) -> None:
+    async def report_worker(self, report: WorkerReport, *, after: WorkerReport | None, gone_before: datetime) -> bool:
         """See the port."""
         async with self._database.write() as connection:
-            await connection.execute(sa.delete(workers).where(workers.c.name == name))
+            await connection.execute(sa.delete(workers).where(workers.c.seen_at < gone_before))
+            statement = self._insert(workers).values(name=report.name, seen_at=report.seen_at, report=to_json(report))
+            statement = statement.on_conflict_do_update(
+                index_elements=[workers.c.name],
+                set_={"seen_at": statement.excluded.seen_at, "report": statement.excluded.report},
+                where=sa.false() if after is None else workers.c.seen_at == after.seen_at,
+            ).returning(workers.c.name)
+            return await connection.scalar(statement) is not None
+
+    async def forget_worker(self, last: WorkerReport) -> None:
+        """See the port."""
+        mine = sa.and_(workers.c.name == last.name, workers.c.seen_at == last.seen_at)
+        async with self._database.write() as connection:
+            await connection.execute(sa.delete(workers).where(mine))
 
 
 def _held(queue: str, now: datetime) -> sa.ScalarSelect[int]:

@@ -41,11 +41,14 @@ class JobRunner(Protocol):
     """Runs jobs by the handler of their kind until stopped."""
 
     async def announce(self) -> None:
-        """Let the ledger know that this worker is there, and free what an earlier one of its name held."""
+        """Let the ledger know that this worker is there. Conflict when a live worker has its name."""
         ...
 
     async def run(self, handlers: JobHandlers) -> None:
-        """Take jobs, run them, retry with backoff, mark dead after the last attempt; returns after `stop`."""
+        """Take jobs, run them, retry with backoff, mark dead after the last attempt; returns after `stop`.
+
+        Conflict, with nothing running any more, when another worker of its name has taken its place.
+        """
         ...
 
     async def stop(self) -> None:

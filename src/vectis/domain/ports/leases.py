@@ -57,10 +57,17 @@ class Leases(Protocol):
         """Add a line to the job's log; the newest few hundred stay."""
         ...
 
-    async def report_worker(self, report: WorkerReport, *, gone_before: datetime) -> None:
-        """Say that a worker is there; forget those that were not seen since `gone_before`."""
+    async def worker(self, name: str) -> WorkerReport | None:
+        """What the worker of this name said of itself last; None when it ended in order, or long ago."""
         ...
 
-    async def forget_worker(self, name: str) -> None:
-        """A worker ended in order."""
+    async def report_worker(self, report: WorkerReport, *, after: WorkerReport | None, gone_before: datetime) -> bool:
+        """Say that a worker is there, if what was said last under its name is `after` or nothing; else False.
+
+        Forgets those that were not seen since `gone_before`.
+        """
+        ...
+
+    async def forget_worker(self, last: WorkerReport) -> None:
+        """A worker ended in order; nothing is forgotten of another that has taken its place."""
         ...
