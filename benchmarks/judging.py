@@ -21,9 +21,9 @@ from benchmarks.canaries import Canary, Effect, joined
 from benchmarks.machine import environment
 from vectis.domain.evidence import Evidence
 from vectis.domain.judgements import Analysis, Metric, MetricName
-from vectis.domain.rollouts import ChangeKind
+from vectis.domain.rollouts import ChangeKind, Stage
 from vectis.rollouts.judging.betting import best
-from vectis.rollouts.judging.defaults import default_analysis
+from vectis.rollouts.judging.defaults import stage_analysis
 from vectis.rollouts.judging.games import Game, query_games, traffic_games
 from vectis.rollouts.judging.judge import certainty_to_fail
 from vectis.rollouts.judging.series import Series
@@ -64,13 +64,13 @@ def roll_out(canary: Canary) -> Outcome:
     judged = {name: by_queries[name]() for name in JUDGED}
     before = np.zeros(2)
     for stage, (share, ticks, excess) in enumerate(STAGES):
-        analysis = default_analysis(ChangeKind.REEMBED, excess_errors=excess)
-        # simulated memory never differs
-        metrics = [metric for metric in analysis.metrics if metric.name != "memory"]
+        analysis = stage_analysis(ChangeKind.REEMBED, Stage(share * 100, duration_s=30.0 * ticks, excess_errors=excess))
         series = canary.ticks(ticks, share, first=True)
         for extension in range(EXTENSIONS_MAX + 1):
             games = traffic_games(series)
-            playing = [(each, judged[each.name] if each.name in JUDGED else games[each.name]()) for each in metrics]
+            playing = [
+                (each, judged[each.name] if each.name in JUDGED else games[each.name]()) for each in analysis.metrics
+            ]
             queries = np.cumsum([series.candidate.queries, series.stable.queries], axis=1)
             failed = _first_failure(playing, certainty_to_fail(analysis, stages=len(STAGES)))
             if failed is not None and failed[0] < queries.shape[1]:

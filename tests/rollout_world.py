@@ -1,10 +1,13 @@
 """A world in which rollouts happen: what the reconciler would read and write, in memory, with a clock that is set by hand."""
 
+from collections import Counter
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from itertools import groupby
 
 from msgspec.structs import replace
 
+from vectis.domain.evidence import latency_bucket
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
 from vectis.domain.rollouts import ChangeKind, Phase, Rollout, RolloutSpec, Step, Strategy
 from vectis.domain.routes import Route, RoutePlan, Target
@@ -26,6 +29,11 @@ from vectis.rollouts.verbs import Verb, apply_verb
 
 START = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SPLIT = MetricJudgement("split", Verdict.SUCCESSFUL, "fair", "none")
+
+
+def latency_counts(latencies_ms: Iterable[float]) -> dict[int, int]:
+    """Latencies as a tick holds them."""
+    return dict(Counter(latency_bucket(latency_ms) for latency_ms in latencies_ms))
 
 
 def judgement(verdict: Verdict, reason: str = "as the test says") -> Judgement:

@@ -12,9 +12,9 @@ import pytest
 from serving import RunningServer, StartServer, until
 
 from vectis.adapters.sql.store import SqlStore, open_store
-from vectis.domain.evidence import ShadowPair
+from vectis.domain.evidence import ShadowPair, VariantTick
 from vectis.domain.routes import Mirror, Route, RoutePlan, Target
-from vectis.domain.traffic import TrafficWindow
+from vectis.domain.traffic import TickReport, added_up
 from vectis.runtime.paths import FolderLayout
 
 KEYS = [f"user-{number}" for number in range(2000)]
@@ -80,9 +80,9 @@ def told(answer: httpx.Response) -> dict[str, str]:
     return {name: value for name, value in answer.headers.items() if name.startswith("x-vectis-")}
 
 
-def windows(server: RunningServer, route: Route) -> list[TrafficWindow]:
-    end = datetime.now(UTC) + timedelta(days=1)
-    return in_store(server, lambda store: store.traffic("docs", route.version, before=end))
+def reports(server: RunningServer, route: Route) -> list[TickReport]:
+    now, day = datetime.now(UTC), timedelta(days=1)
+    return in_store(server, lambda store: store.traffic("docs", route.version, since=now - day, before=now + day))
 
 
 def test_every_answer_says_where_it_comes_from(server: RunningServer) -> None:
@@ -111,19 +111,14 @@ def test_keys_are_shared_out_as_the_route_says_and_stay_while_it_grows(server: R
     spread = math.sqrt(len(KEYS) * 0.2 * 0.8)
     assert abs(len(candidates) - len(KEYS) * 0.2) < 4.5 * spread  # one in 150,000 salts would miss this
 
-    def counted() -> list[TrafficWindow] | None:
-        found = windows(server, route)
-        queries = sum(tick.queries for window in found for tick in window.variants.values())
-        return found if queries >= len(KEYS) else None
+    def counted() -> dict[str, VariantTick] | None:
+        found = added_up(reports(server, route), set())
+        return found if sum(tick.queries for tick in found.values()) >= len(KEYS) else None
 
-    sums: Counter[str] = Counter()
-    keys: Counter[str] = Counter()
-    for window in until(counted, 30, "the ticks are written"):
-        for variant, tick in window.variants.items():
-            assert tick.errors == tick.empty == tick.degraded == 0
-            sums[variant] += tick.queries
-            keys[variant] += tick.keys
-    assert sums == keys == {"candidate": len(candidates), "stable": len(KEYS) - len(candidates)}
+    expected = {"candidate": len(candidates), "stable": len(KEYS) - len(candidates)}
+    for variant, tick in until(counted, 30, "the ticks are written").items():
+        assert tick.errors == tick.empty == tick.degraded == 0
+        assert tick.queries == tick.keys == expected[variant]
 
     routed(server, 50)
     for key in sorted(candidates)[:200]:
@@ -149,8 +144,8 @@ def test_a_tester_chooses_a_variant_and_is_not_measured(server: RunningServer) -
     assert refused.status_code == 422
     assert "stable, candidate" in refused.json()["detail"]
     search(server, **{"x-routing-key": "measured"})
-    found = until(lambda: windows(server, route) or None, 30, "the one query that counts")
-    assert sum(tick.queries for window in found for tick in window.variants.values()) == 1
+    found = until(lambda: reports(server, route) or None, 30, "the one query that counts")
+    assert sum(report.tick.queries for report in found) == 1
 
 
 def test_a_routing_key_has_a_bound(server: RunningServer) -> None:
@@ -160,11 +155,12 @@ def test_a_routing_key_has_a_bound(server: RunningServer) -> None:
 
 
 def test_mirrored_queries_are_asked_of_both(server: RunningServer) -> None:
+    began = datetime.now(UTC)
     route = routed(server, 0, Mirror("green", 100.0, exact=True))
 
     def pairs() -> list[ShadowPair] | None:
         search(server, **{"cache-control": "no-cache"})
-        found = in_store(server, lambda store: store.shadow_pairs("docs", route.version))
+        found = in_store(server, lambda store: store.shadow_pairs("docs", route.version, since=began))
         return found if len(found) >= 3 else None
 
     for pair in until(pairs, 30, "pairs of mirrored queries"):

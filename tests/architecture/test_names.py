@@ -26,12 +26,6 @@ NAMED_BY_OTHERS = {
 USED_FROM_OUTSIDE = {
     "vectis.adapters.sql.migrations.": "Alembic calls and reads what its environment and versions define",
     "vectis.adapters.memory.": "the memory adapters are for tests and for users who test their own code",
-    "vectis.rollouts.": "benchmarks/judging.py judges simulated canaries; in src the reconciler of rollouts will",
-    "vectis.domain.evidence": "what the judge of vectis.rollouts reads",
-    "vectis.domain.ports.rollouts": "what the reconciler of rollouts will ask of the store",
-    "vectis.domain.rollouts": "what vectis.rollouts decides about",
-    "vectis.domain.ports.traffic": "what the reconciler of rollouts will ask of the store",
-    "vectis.domain.traffic": "what the reconciler of rollouts will read of it",
 }
 """Modules whose names have users that are not in src, with the reason."""
 

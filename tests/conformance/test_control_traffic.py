@@ -3,10 +3,13 @@
 from datetime import timedelta
 
 from control_suite import NOW
+from msgspec.structs import replace
 
 from vectis.adapters.sql.store import SqlStore
 from vectis.domain.evidence import ShadowPair, VariantTick
-from vectis.domain.traffic import TICK_S, PairReport, TickReport
+from vectis.domain.rollouts import ChangeKind, Rollout, Step, Strategy
+from vectis.domain.traffic import TICK_S, PairReport, TickReport, added_up
+from vectis.rollouts.strategies import default_spec
 
 LATER = NOW + timedelta(seconds=TICK_S)
 END = NOW + timedelta(days=1)
@@ -37,36 +40,58 @@ async def test_reports_of_all_processes_add_up(store: SqlStore, unique: str) -> 
         ],
         [],
     )
-    first, second = await store.traffic(unique, 3, before=END)
-    assert (first.started, second.started) == (NOW, LATER)
-    assert first.variants["stable"] == VariantTick(queries=5, errors=2, latency={7: 5}, keys=3)
-    assert first.variants["candidate"] == VariantTick(queries=4, errors=1, latency={7: 4}, keys=1)
-    assert second.variants == {"stable": VariantTick(queries=1, errors=1, latency={7: 1}, keys=0)}
-    assert await store.traffic(unique, 3, before=LATER) == [first]
-    (since,) = await store.traffic(unique, 3, before=END, since=LATER)
-    assert since.variants == {"stable": VariantTick(queries=1, errors=1, latency={7: 1}, keys=1)}
-    assert await store.traffic(unique, 5, before=END) == []
+    reports = await store.traffic(unique, 3, since=NOW, before=END)
+    assert [each.started for each in reports] == [NOW] * 4 + [LATER]
+    seen: set[int] = set()
+    first = added_up([each for each in reports if each.started == NOW and each.route_version == 3], seen)
+    assert first["stable"] == VariantTick(queries=5, errors=2, latency={7: 5}, keys=3)
+    assert first["candidate"] == VariantTick(queries=4, errors=1, latency={7: 4}, keys=1)
+    assert added_up(reports[-1:], seen) == {"stable": VariantTick(queries=1, errors=1, latency={7: 1}, keys=0)}
+    assert len(await store.traffic(unique, 3, since=NOW, before=LATER)) == 4
+    assert await store.traffic(unique, 3, since=LATER, before=END) == reports[-1:]
+    assert [each.tick.queries for each in await store.traffic(unique, 4, since=NOW, before=END)] == [100]
+    assert await store.traffic(unique, 5, since=NOW, before=END) == []
 
 
 async def test_a_report_replaces_the_former_of_its_process(store: SqlStore, unique: str) -> None:
     for queries in (1, 4, 4):
         await store.put_traffic([report(unique, "api-1", queries, keys=frozenset(range(queries)))], [])
-    (window,) = await store.traffic(unique, 3, before=END)
-    assert window.variants["stable"] == VariantTick(queries=4, errors=1, latency={7: 4}, keys=4)
+    (kept,) = await store.traffic(unique, 3, since=NOW, before=END)
+    assert kept == report(unique, "api-1", 4, keys=frozenset(range(4)))
 
 
 async def test_pairs_come_once_each_and_in_order(store: SqlStore, unique: str) -> None:
     await store.put_traffic([], [pair(unique, 2), pair(unique, 1), pair(unique, 1, version=4)])
     await store.put_traffic([], [pair(unique, 1), pair(unique, 3, reporter="api-2")])
-    kept = await store.shadow_pairs(unique, 3)
-    assert [each.query for each in kept] == ["q1", "q2", "q3"]
+    kept = await store.shadow_pairs(unique, 3, since=NOW)
+    assert [each.query for each in kept] == ["q1", "q1", "q2", "q3"]
     assert kept[0] == ShadowPair("q1", ("a",), ("b",), 1.5, 2.5, ("a",))
-    assert len(await store.shadow_pairs(unique, 4)) == 1
+    assert len(await store.shadow_pairs(unique, 4, since=NOW)) == 1
+    assert [each.query for each in await store.shadow_pairs(unique, 3, since=NOW + timedelta(seconds=2))] == [
+        "q2",
+        "q3",
+    ]
 
 
-async def test_what_is_old_is_removed(store: SqlStore, unique: str) -> None:
-    reports = [report(unique, "api-1", 1), report(unique, "api-1", 1, started=LATER)]
-    await store.put_traffic(reports, [pair(unique, 1), pair(unique, 9)])
+async def test_what_is_old_is_removed_unless_a_rollout_needs_it(store: SqlStore, unique: str) -> None:
+    busy = f"{unique}_busy"
+    rollout = Rollout(busy, default_spec(busy, Strategy.CANARY, ChangeKind.REEMBED), "a", "b", created_at=NOW)
+    await store.add_rollout(rollout, by="test")
+    for alias in (unique, busy):
+        reports = [report(alias, "api-1", 1), report(alias, "api-1", 1, started=LATER)]
+        await store.put_traffic(reports, [pair(alias, 1), pair(alias, 9)])
     await store.trim_traffic(LATER)
-    assert [each.started for each in await store.traffic(unique, 3, before=END)] == [LATER]
-    assert [each.query for each in await store.shadow_pairs(unique, 3)] == ["q9"]
+    started, queries = [each.started for each in await ticks(store, unique)], await pairs(store, unique)
+    assert (started, queries) == ([LATER], ["q9"])
+    assert (len(await ticks(store, busy)), len(await pairs(store, busy))) == (2, 2)
+    await store.keep_rollout(replace(rollout, step=Step.GRACE, generation=2), by="test", now=NOW)
+    await store.trim_traffic(LATER)
+    assert (len(await ticks(store, busy)), len(await pairs(store, busy))) == (1, 1)
+
+
+async def ticks(store: SqlStore, alias: str) -> list[TickReport]:
+    return await store.traffic(alias, 3, since=NOW, before=END)
+
+
+async def pairs(store: SqlStore, alias: str) -> list[str]:
+    return [each.query for each in await store.shadow_pairs(alias, 3, since=NOW)]

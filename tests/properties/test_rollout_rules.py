@@ -10,7 +10,7 @@ from rollout_world import SimulatedWorld, spec_of
 
 from vectis.domain.errors import Conflict, InvalidInput
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import Hook, HookPoint, Phase, Rollout, RolloutPolicy, Step, Strategy
+from vectis.domain.rollouts import SETTLED, Hook, HookPoint, Phase, Rollout, RolloutPolicy, Step, Strategy
 from vectis.domain.routes import RoutePlan, Target
 from vectis.rollouts.rules import Action, Ask, CandidateState, Move, next_action, plan_of
 from vectis.rollouts.verbs import EXPLAINED, Verb
@@ -23,7 +23,6 @@ POLICIES = st.builds(
     extensions_max=st.integers(0, 2),
 )
 ORDER = list(Step)
-SETTLED = (Step.GRACE, Step.RETIRE, Step.DONE)
 
 
 class RolloutMachine(RuleBasedStateMachine):

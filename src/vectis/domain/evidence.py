@@ -1,7 +1,6 @@
 """What was observed of the two variants of a rollout: plain values that a judge reads. No rule of judging lives here."""
 
 import math
-from collections.abc import Iterable
 
 import msgspec
 
@@ -14,7 +13,7 @@ class VariantTick(msgspec.Struct, frozen=True):
 
     `errors` are failures of the server, never of the caller. `empty` and `degraded` count answers; `latency` holds the
     answered queries only, so that failing fast is not being fast. `keys` are routing keys seen for the first time in this
-    stage. A sampler that caps the queries per key and tick keeps one heavy user from deciding for all.
+    stage, and requests without one. A sampler that caps the queries per key and tick keeps one heavy user from deciding for all.
     """
 
     queries: int = 0
@@ -23,7 +22,6 @@ class VariantTick(msgspec.Struct, frozen=True):
     degraded: int = 0
     latency: dict[int, int] = {}
     keys: int = 0
-    memory_bytes: int | None = None
 
 
 class Tick(msgspec.Struct, frozen=True):
@@ -73,12 +71,3 @@ def latency_bucket(latency_ms: float) -> int:
     Masson, Rim and Lee, DDSketch: A Fast and Fully-Mergeable Quantile Sketch with Relative-Error Guarantees, VLDB 2019.
     """
     return math.ceil(math.log(max(latency_ms, 0.001)) / math.log(LATENCY_GROWTH))
-
-
-def latency_counts(latencies_ms: Iterable[float]) -> dict[int, int]:
-    """Samples as counts by bucket; sums of such counts are counts of all samples."""
-    counts: dict[int, int] = {}
-    for latency_ms in latencies_ms:
-        bucket = latency_bucket(latency_ms)
-        counts[bucket] = counts.get(bucket, 0) + 1
-    return counts

@@ -5,6 +5,7 @@ from typing import Literal
 
 import msgspec
 
+from vectis.domain.evidence import ShadowPair
 from vectis.domain.shapes import Shape
 
 
@@ -25,7 +26,6 @@ MetricName = Literal[
     "latency_p95",
     "latency_p99",
     "latency_paired",
-    "memory",
     "payload",
     "exact_recall",
     "churn",
@@ -40,7 +40,7 @@ MetricName = Literal[
 
 class Metric(Shape, frozen=True):
     """One thing that is watched. Worsening is candidate minus stable where less is better, stable minus candidate elsewhere;
-    relative for latency and memory, a share of the answers for churn, absolute for all others.
+    relative for latency, a share of the answers for churn, absolute for all others.
 
     It fails when the worsening is surely more than `margin`, and is successful when it is surely less than `tolerance`;
     between the two either may happen. `at_least` is the least churn that a change must bring to be the one that was meant.
@@ -78,9 +78,13 @@ class MetricJudgement(msgspec.Struct, frozen=True):
 
 
 class Judgement(msgspec.Struct, frozen=True):
-    """The verdict on a stage so far, with each metric's and, as `split`, whether the traffic was split as the route said."""
+    """The verdict on a stage so far, with each metric's and, as `split`, whether the traffic was split as the route said.
+
+    `different` are the mirrored queries whose answers differ most, most different first.
+    """
 
     verdict: Verdict
     reason: str
     metrics: tuple[MetricJudgement, ...]
     split: MetricJudgement
+    different: tuple[ShadowPair, ...] = ()

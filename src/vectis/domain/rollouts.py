@@ -156,10 +156,15 @@ class Step(StrEnum):
     DONE = "done"
 
 
+SETTLED = (Step.GRACE, Step.RETIRE, Step.DONE)
+"""Steps in which a rollout is not under way: its alias may belong to another one."""
+
+
 class Rollout(msgspec.Struct, frozen=True):
     """A rollout as remembered. `generation` grows with each change, and a change of an older generation is refused.
 
-    `stage` counts from 0 and matters in the step of that name. `since` is when the step or stage took effect, None before.
+    `stage` counts from 0 and matters in the step of that name. `since` is when the step or stage took effect, None before;
+    a stage or watch took effect with the alias's route in `route_version`.
     `promoted`: the candidate is to get all traffic, for good. `extended_s` and `extensions` are of the stage, and so is `skip`,
     the reason for passing it whatever is measured. `switches` counts the times that the alias was to move for good. `asked` are
     the points at which every hook agreed. `attempt` counts from 1.
@@ -176,6 +181,7 @@ class Rollout(msgspec.Struct, frozen=True):
     step: Step = Step.BUILD
     stage: int = 0
     since: datetime | None = None
+    route_version: int = 0
     promoted: bool = False
     extended_s: float = 0.0
     extensions: int = 0

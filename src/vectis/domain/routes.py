@@ -30,14 +30,16 @@ class Routing(msgspec.Struct, frozen=True):
 
 
 class Mirror(msgspec.Struct, frozen=True):
-    """Of `percent` of an alias's queries the same is asked of `collection`, whose answers nobody gets to see.
+    """Of `percent` of an alias's queries the same is asked of `collection` and of the first target, and both are compared.
 
-    `exact`: the exact answer is looked up too, so that recall can be told.
+    `collection` is the candidate, unless the first target is and `collection` is what it is held against (`as_stable`). `exact`:
+    the exact answer of the stable one is looked up too, so that recall can be told. Nobody gets to see these answers.
     """
 
     collection: str
     percent: float
     exact: bool = False
+    as_stable: bool = False
 
 
 class RoutePlan(msgspec.Struct, frozen=True):

@@ -1,6 +1,6 @@
 """What each process saw of an alias under a rollout, and how it adds up. Reports are whole, so that one may come twice."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, MutableSet
 from datetime import datetime, timedelta
 
 import msgspec
@@ -19,8 +19,8 @@ REPORTED_S = 3.0
 class TickReport(msgspec.Struct, frozen=True):
     """What one process (`reporter`, another after each start) saw of one variant in one tick, so far.
 
-    `tick.keys` is left 0: `keys` are hashes of the routing keys that the process saw for the first time under this version of
-    the route, so that a key counts once, however many processes see it.
+    `keys` are hashes of the routing keys that the process saw for the first time under this version of the route, so that a key
+    counts once, however many processes see it; `tick.keys` are requests without one, each of which counts by itself.
     """
 
     alias: str
@@ -41,13 +41,6 @@ class PairReport(msgspec.Struct, frozen=True):
     number: int
     at: datetime
     pair: ShadowPair
-
-
-class TrafficWindow(msgspec.Struct, frozen=True):
-    """What all processes saw in one tick, by variant; a variant that nobody asked is not there."""
-
-    started: datetime
-    variants: dict[str, VariantTick]
 
 
 class VariantFigures(msgspec.Struct, frozen=True):
@@ -80,21 +73,20 @@ def settled_before(now: datetime) -> datetime:
     return now - timedelta(seconds=TICK_S + REPORTED_S)
 
 
-def windows(reports: Iterable[TickReport]) -> list[TrafficWindow]:
-    """The reports of one alias and version of its route, added up; oldest first."""
-    found: dict[datetime, dict[str, VariantTick]] = {}
-    seen: set[int] = set()
-    for report in sorted(reports, key=lambda report: (report.started, report.reporter, report.variant)):
+def added_up(reports: Iterable[TickReport], seen: MutableSet[int]) -> dict[str, VariantTick]:
+    """The reports of one alias by variant, as if one process had seen all of it in one tick; a variant that nobody asked is not
+    there. Routing keys in `seen` do not count again, and those that count are put there."""
+    found: dict[str, VariantTick] = {}
+    for report in reports:
         unseen = report.keys - seen
         seen |= unseen
-        variants = found.setdefault(report.started, {})
-        so_far = variants.get(report.variant, VariantTick())
-        variants[report.variant] = added(so_far, replace(report.tick, keys=len(unseen)))
-    return [TrafficWindow(started, variants) for started, variants in found.items()]
+        so_far = found.get(report.variant, VariantTick())
+        found[report.variant] = added(so_far, replace(report.tick, keys=report.tick.keys + len(unseen)))
+    return found
 
 
 def added(one: VariantTick, other: VariantTick) -> VariantTick:
-    """What both counted together; of memory nothing is said."""
+    """What both counted together."""
     latency = dict(one.latency)
     for bucket, count in other.latency.items():
         latency[bucket] = latency.get(bucket, 0) + count

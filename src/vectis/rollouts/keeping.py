@@ -3,8 +3,7 @@
 from collections.abc import Awaitable, Callable
 
 from vectis.domain.ports.rollouts import RolloutStore
-from vectis.domain.rollouts import Rollout, Step
-from vectis.rollouts.pictures import ENDED
+from vectis.domain.rollouts import SETTLED, Rollout, Step
 
 
 def needed_by_rollouts(store: RolloutStore) -> Callable[[str], Awaitable[str | None]]:
@@ -25,7 +24,7 @@ def rollout_at_work(store: RolloutStore) -> Callable[[str], Awaitable[Rollout | 
 
     async def at_work_on(name: str) -> Rollout | None:
         for rollout in await store.unfinished_rollouts():
-            if rollout.step not in ENDED and name in (rollout.spec.alias, rollout.stable, rollout.candidate):
+            if rollout.step not in SETTLED and name in (rollout.spec.alias, rollout.stable, rollout.candidate):
                 return rollout
         return None
 

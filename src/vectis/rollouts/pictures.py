@@ -11,14 +11,11 @@ from vectis.domain.judgements import Judgement
 from vectis.domain.ports.control import CollectionStore
 from vectis.domain.ports.rollouts import RolloutStore
 from vectis.domain.ports.traffic import TrafficStore
-from vectis.domain.rollouts import Rollout, Step, Transition
+from vectis.domain.rollouts import SETTLED, Rollout, Transition
 from vectis.domain.routes import Route
-from vectis.domain.traffic import VariantFigures, added, figures_of, settled_before
+from vectis.domain.traffic import VariantFigures, added, added_up, figures_of, settled_before
 
 TRANSITIONS_SHOWN = 10
-
-ENDED = (Step.GRACE, Step.RETIRE, Step.DONE)
-"""The steps in which what becomes of the alias is decided."""
 
 
 class PictureParts(RolloutStore, CollectionStore, TrafficStore, Protocol):
@@ -44,14 +41,15 @@ class Onlooker:
         self._version = 0
         self._since: datetime | None = None
         self._sums: dict[str, VariantTick] = {}
+        self._keys: set[int] = set()
 
     async def look(self, rollout: Rollout, now: datetime) -> RolloutPicture:
         """The picture of now. Of an ended rollout the route and the traffic may be those of another one, so it shows none."""
         transitions = await self._store.transitions(rollout.id)
         judgements = await self._store.judgements(rollout.id)
-        route = None if rollout.step in ENDED else (await self._store.routes()).get(rollout.spec.alias)
+        route = None if rollout.step in SETTLED else (await self._store.routes()).get(rollout.spec.alias)
         if route is not None:
-            await self._add_up(route, settled_before(now))
+            await self._add_up(route, since=rollout.created_at, before=settled_before(now))
         return RolloutPicture(
             rollout=rollout,
             route=route,
@@ -60,12 +58,12 @@ class Onlooker:
             transitions=transitions[-TRANSITIONS_SHOWN:],
         )
 
-    async def _add_up(self, route: Route, before: datetime) -> None:
+    async def _add_up(self, route: Route, *, since: datetime, before: datetime) -> None:
         if route.version != self._version:
-            self._version, self._since, self._sums = route.version, None, {}
-        for window in await self._store.traffic(route.alias, route.version, before=before, since=self._since):
-            for variant, tick in window.variants.items():
-                self._sums[variant] = added(self._sums.get(variant, VariantTick()), tick)
+            self._version, self._since, self._sums, self._keys = route.version, since, {}, set()
+        reports = await self._store.traffic(route.alias, route.version, since=self._since or since, before=before)
+        for variant, tick in added_up(reports, self._keys).items():
+            self._sums[variant] = added(self._sums.get(variant, VariantTick()), tick)
         self._since = before
 
 

@@ -10,6 +10,7 @@ from vectis.domain.judgements import Judgement, Verdict
 from vectis.domain.ports.clock import Clock
 from vectis.domain.rollouts import Rollout, Step
 from vectis.rollouts.building import CandidateBuilder, is_there
+from vectis.rollouts.looks import StageJudge
 from vectis.rollouts.rules import Action, Ask, Build, Move, Retire, SetRoute, Validate, Wait, World, next_action
 from vectis.rollouts.surroundings import CollectionKeeping, HookCaller, Note, RolloutParts
 from vectis.rollouts.transitions import aborted
@@ -35,6 +36,7 @@ class Reconciler:
         collections: CollectionKeeping,
         builder: CandidateBuilder,
         validator: Validator,
+        judge: StageJudge,
         hooks: HookCaller,
         witness: Witness,
         clock: Clock,
@@ -45,6 +47,7 @@ class Reconciler:
         self._collections = collections
         self._builder = builder
         self._validator = validator
+        self._judge = judge
         self._hooks = hooks
         self._witness = witness
         self._clock = clock
@@ -103,6 +106,7 @@ class Reconciler:
             route=(await self._store.routes()).get(rollout.spec.alias),
             candidate=await self._builder.state(rollout),
             validation=validation,
+            judgement=await self._judge.judgement(rollout),
             retired=await self._retired(rollout),
         )
 

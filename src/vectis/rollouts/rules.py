@@ -7,6 +7,7 @@ at the next tick. What people do to a rollout is in vectis.rollouts.verbs.
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 import msgspec
 from msgspec.structs import replace
@@ -17,6 +18,9 @@ from vectis.domain.routes import Mirror, Route, RoutePlan, Target
 from vectis.rollouts.transitions import aborted, at_stage, changed, extended, in_grace, paused, stage_of
 
 STABLE, CANDIDATE = "stable", "candidate"
+
+WATCH_MIRROR_PERCENT = 100.0
+"""While a promoted candidate is watched, as many queries are mirrored as the bounds of mirroring allow: its time is short."""
 
 
 class CandidateState(StrEnum):
@@ -98,10 +102,10 @@ def plan_of(rollout: Rollout, candidate: CandidateState) -> RoutePlan:
     The salt of a plan that shall stay is its switch's own, so that each switch writes: an abort that found the route as it
     should be and left it would leave its version too, and a late write that was decided before would still be taken.
     """
-    switch = f"{rollout.id} {rollout.switches}"
-    if rollout.promoted:
-        return RoutePlan(_targets(rollout), switch, followers=(rollout.stable,))
+    switch = _switch_of(rollout)
     targets = _targets(rollout)
+    if rollout.promoted:
+        return RoutePlan(targets, switch, (rollout.stable,), _mirror(rollout))
     if rollout.step not in (Step.BUILD, Step.VALIDATE, Step.STAGE):
         return RoutePlan(targets, switch)
     if candidate not in (CandidateState.BUILDING, CandidateState.READY):
@@ -110,10 +114,24 @@ def plan_of(rollout: Rollout, candidate: CandidateState) -> RoutePlan:
     return RoutePlan(targets, rollout.id if len(targets) > 1 else "", followers, _mirror(rollout))
 
 
+def _switch_of(rollout: Rollout) -> str:
+    return f"{rollout.id} {rollout.switches}"
+
+
 def _mirror(rollout: Rollout) -> Mirror | None:
-    percent = stage_of(rollout).mirror_percent if rollout.step is Step.STAGE else 0.0
+    """The collection that does not come first in the route is asked what the first one was."""
+    percent = _mirror_percent(rollout)
+    if percent <= 0:
+        return None
+    as_stable = _targets(rollout)[0].collection == rollout.candidate
     exact = rollout.spec.change is ChangeKind.INDEX_CONFIG
-    return Mirror(rollout.candidate, percent, exact=exact) if percent > 0 else None
+    return Mirror(rollout.stable if as_stable else rollout.candidate, percent, exact=exact, as_stable=as_stable)
+
+
+def _mirror_percent(rollout: Rollout) -> float:
+    if rollout.step is Step.STAGE:
+        return stage_of(rollout).mirror_percent
+    return WATCH_MIRROR_PERCENT if rollout.step is Step.WATCH and rollout.spec.watch_s > 0 else 0.0
 
 
 def _targets(rollout: Rollout) -> tuple[Target, ...]:
@@ -172,7 +190,7 @@ def _validate(world: World) -> Action:
 def _stage(world: World) -> Action:
     rollout, stage = world.rollout, stage_of(world.rollout)
     if rollout.since is None:
-        return Move(changed(rollout, since=world.now, reason=rollout.reason))
+        return Move(_begun(world, reason=rollout.reason))
     verdict, said = _verdict(world, stage)
     named = f"stage {rollout.stage + 1}"
     if verdict is Verdict.FAILED and rollout.spec.policy.on_failed == "abort":
@@ -198,11 +216,18 @@ def _verdict(world: World, stage: Stage) -> tuple[Verdict, str]:
     """What the stage is taken for, and why."""
     if world.rollout.skip is not None:
         return Verdict.SUCCESSFUL, f"skipped, {world.rollout.skip}"
-    if not stage.is_judged:
+    judgement = world.judgement
+    if not stage.is_judged and (judgement is None or judgement.verdict is not Verdict.FAILED):
         return Verdict.SUCCESSFUL, "there is nothing to compare with"
-    if world.judgement is None:
+    if judgement is None:
         return Verdict.ERROR, "nobody judged"
-    return world.judgement.verdict, world.judgement.reason
+    return judgement.verdict, judgement.reason
+
+
+def _begun(world: World, **changes: Any) -> Rollout:
+    """The step or stage takes effect now that the route is as it should be."""
+    version = 0 if world.route is None else world.route.version
+    return changed(world.rollout, since=world.now, route_version=version, **changes)
 
 
 def _undecided(rollout: Rollout, stage: Stage, verdict: Verdict, reason: str) -> Rollout:
@@ -220,7 +245,7 @@ def _switch(world: World) -> Action:
     """Asked only once the route is as it shall stay."""
     rollout = world.rollout
     if rollout.promoted:
-        return Move(changed(rollout, step=Step.WATCH, since=world.now, reason="the candidate serves all traffic"))
+        return Move(_begun(world, step=Step.WATCH, reason="the candidate serves all traffic"))
     return Move(in_grace(rollout, world.now, rollout.reason))
 
 
@@ -241,7 +266,9 @@ def _watch(world: World) -> Action:
 
 
 def _grace(world: World) -> Action:
-    rollout = world.rollout
+    rollout, route = world.rollout, world.route
+    if route is not None and route.plan.mirror is not None and route.plan.salt == _switch_of(rollout):
+        return SetRoute(replace(route.plan, mirror=None), route.version)  # the watch is over
     if rollout.spec.grace_s is None or world.retired:
         return _done(world)
     end = (rollout.since or world.now) + timedelta(seconds=rollout.spec.grace_s)

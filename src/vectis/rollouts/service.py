@@ -14,11 +14,11 @@ from vectis.domain.errors import CollectionNotFound, Conflict, InvalidInput, Lim
 from vectis.domain.judgements import Judgement
 from vectis.domain.ports.clock import Clock
 from vectis.domain.profiles import CollectionProfile
-from vectis.domain.rollouts import Rollout, RolloutSpec, Transition
+from vectis.domain.rollouts import SETTLED, Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Route
 from vectis.domain.schema import check_name
 from vectis.rollouts.building import is_there
-from vectis.rollouts.pictures import ENDED, Onlooker, PictureParts, RolloutPicture
+from vectis.rollouts.pictures import Onlooker, PictureParts, RolloutPicture
 from vectis.rollouts.specs import check_spec
 from vectis.rollouts.surroundings import CollectionKeeping, RolloutParts
 from vectis.rollouts.verbs import Verb, apply_verb
@@ -152,7 +152,7 @@ class RolloutService:
             if picture != seen or now - told >= _QUIET_S:
                 yield picture if picture != seen else None
                 seen, told = picture, now
-            if picture.rollout.step in ENDED or now - began >= for_s:
+            if picture.rollout.step in SETTLED or now - began >= for_s:
                 return
             await asyncio.sleep(_LOOK_S)  # it changes in another process, and SQLite cannot call
 

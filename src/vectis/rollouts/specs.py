@@ -5,7 +5,7 @@ from itertools import pairwise
 from vectis.domain.errors import InvalidInput
 from vectis.domain.judgements import Analysis
 from vectis.domain.rollouts import ChangeKind, RolloutSpec, Stage, Strategy
-from vectis.rollouts.judging.defaults import default_analysis
+from vectis.rollouts.judging.defaults import OF_PAIRS, stage_analysis, watch_analysis
 
 
 def check_spec(spec: RolloutSpec) -> None:
@@ -31,9 +31,17 @@ def check_spec(spec: RolloutSpec) -> None:
         _refuse(not 0 < hook.timeout_s <= 60, f"hooks[{number}].timeout_s", "must be above 0 and 60 at most")
 
 
-def analysis_of(spec: RolloutSpec, stage: Stage) -> Analysis:
-    """What this stage must show: the metrics of the spec, or the defaults of its change with the stage's errors."""
-    return Analysis(spec.metrics) if spec.metrics else default_analysis(spec.change, excess_errors=stage.excess_errors)
+def analysis_of(spec: RolloutSpec, stage: Stage | None) -> Analysis:
+    """What this stage must show, or the watch (None): the metrics of the spec, or the defaults of its change.
+
+    A watch has mirrored queries only, and a stage without two variants to compare shows nothing.
+    """
+    if stage is None:
+        own = tuple(metric for metric in spec.metrics or () if metric.name in OF_PAIRS)
+        return Analysis(own) if spec.metrics else watch_analysis(spec.change)
+    if not stage.is_judged:
+        return Analysis(())
+    return Analysis(spec.metrics) if spec.metrics else stage_analysis(spec.change, stage)
 
 
 def _check_stage(stage: Stage, where: str) -> None:

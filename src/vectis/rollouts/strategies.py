@@ -1,5 +1,7 @@
 """The four strategies as specs of one machine: what each says about stages, promotion and time unless told otherwise."""
 
+from msgspec.structs import replace
+
 from vectis.domain.rollouts import ChangeKind, RolloutSpec, Stage, Strategy
 
 MINUTE_S = 60.0
@@ -10,6 +12,9 @@ CANARY_STAGES = (
     Stage(weight_percent=50, duration_s=120 * MINUTE_S, excess_errors=0.01),
     Stage(weight_percent=100, duration_s=0, excess_errors=0.01),
 )
+MIRRORED_PERCENT = 10.0
+"""What is mirrored beside shares of the traffic where quality shows only when one query is asked of both."""
+
 SHADOW_STAGES = (Stage(weight_percent=0, mirror_percent=10, duration_s=30 * MINUTE_S),)
 EXPERIMENT_STAGES = (Stage(weight_percent=50, duration_s=24 * 60 * MINUTE_S, duration_max_s=14 * 24 * 60 * MINUTE_S),)
 
@@ -25,4 +30,10 @@ STAGES: dict[Strategy, tuple[Stage, ...]] = {
 def default_spec(alias: str, strategy: Strategy, change: ChangeKind) -> RolloutSpec:
     """The spec of this strategy with nothing else said. Shadows and experiments end with what they found and promote nothing."""
     promotes = strategy in (Strategy.BLUE_GREEN, Strategy.CANARY)
-    return RolloutSpec(alias, strategy, change, STAGES[strategy], promotes=promotes)
+    stages = STAGES[strategy]
+    if change in (ChangeKind.INDEX_CONFIG, ChangeKind.REFRESH):
+        stages = tuple(
+            replace(stage, mirror_percent=stage.mirror_percent or MIRRORED_PERCENT) if stage.is_judged else stage
+            for stage in stages
+        )
+    return RolloutSpec(alias, strategy, change, stages, promotes=promotes)

@@ -1,10 +1,14 @@
 """Validating a candidate before it gets traffic: does it hold what it should, does it find what it should."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
+from statistics import fmean
 
+from vectis.domain.evidence import JudgedPair
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
+from vectis.domain.ports.control import DivergenceStore
 from vectis.domain.rollouts import Rollout
-from vectis.rollouts.surroundings import AskCollection, MeasureAnswers, RolloutParts, RolloutPoints
+from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.surroundings import AskCollection, RolloutParts, RolloutPoints
 
 COUNT_TOLERANCE = 0.01
 """Share by which the candidate may hold more or less than the stable collection: writes go on while both are counted."""
@@ -20,16 +24,16 @@ class Validator:
     """Asks both collections the same queries, and counts."""
 
     def __init__(
-        self, *, store: RolloutParts, points: RolloutPoints, ask: AskCollection, measure: MeasureAnswers
+        self, *, store: RolloutParts, points: RolloutPoints, ask: AskCollection, judged: JudgedQueries
     ) -> None:
         self._store = store
         self._points = points
         self._ask = ask
-        self._measure = measure
+        self._judged_queries = judged
 
     async def validate(self, rollout: Rollout) -> Judgement:
         """Failed as soon as one check failed. The queries are all there are, so their figures are compared as they are."""
-        found = [await self._counts(rollout), await self._writes(rollout)]
+        found = [await self._counts(rollout), await missed_writes(self._store, rollout.candidate)]
         if rollout.spec.validation.queries:
             found.append(await self._queries(rollout))
         if rollout.spec.validation.judged:
@@ -48,12 +52,6 @@ class Validator:
         reason = f"{candidate} of {stable} {what}"
         return _figures(what, reason, stable, candidate, difference, COUNT_TOLERANCE)
 
-    async def _writes(self, rollout: Rollout) -> MetricJudgement:
-        missed = await self._store.divergence(rollout.candidate)
-        count = 0 if missed is None else missed.missed
-        reason = "it took every write" if missed is None else f"it missed {count} writes, the first: {missed.reason}"
-        return _figures("missed_writes", reason, 0, count, count, 0)
-
     async def _queries(self, rollout: Rollout) -> MetricJudgement:
         queries = rollout.spec.validation.queries
         empty = [query for query in queries if not await self._ask(rollout.candidate, query)]
@@ -63,23 +61,22 @@ class Validator:
         return _figures("validation_queries", reason, 0, share, share, 0)
 
     async def _judged(self, rollout: Rollout) -> list[MetricJudgement]:
-        judged = rollout.spec.validation.judged
-        grades = {str(number): known.grades for number, known in enumerate(judged)}
-
-        async def measured(collection: str) -> Mapping[str, Mapping[str, float]]:
-            answers = {
-                str(number): await self._ask(collection, known.query) for number, known in enumerate(judged)
-            }  # fmt: skip
-            return self._measure(grades, answers)
-
-        stable, candidate = await measured(rollout.stable), await measured(rollout.candidate)
-        return [_compared(name, stable[name], candidate[name]) for name in MEASURES]
+        pairs = await self._judged_queries.pairs(rollout)
+        return [_compared(name, pairs) for name in MEASURES]
 
 
-def _compared(name: str, stable: Mapping[str, float], candidate: Mapping[str, float]) -> MetricJudgement:
-    before, after = (sum(values.values()) / max(len(values), 1) for values in (stable, candidate))
-    reason = f"{after:.3f} against {before:.3f} over {len(stable)} judged queries"
-    return _figures(name, reason, before, after, before - after, MEASURE_TOLERANCE, samples=len(stable))
+async def missed_writes(store: DivergenceStore, candidate: str) -> MetricJudgement:
+    """Failed when the candidate missed a write: it lacks what was acknowledged."""
+    missed = await store.divergence(candidate)
+    count = 0 if missed is None else missed.missed
+    reason = "it took every write" if missed is None else f"it missed {count} writes, the first: {missed.reason}"
+    return _figures("missed_writes", reason, 0, count, count, 0)
+
+
+def _compared(name: str, pairs: Sequence[JudgedPair]) -> MetricJudgement:
+    stable, candidate = fmean(pair.stable[name] for pair in pairs), fmean(pair.candidate[name] for pair in pairs)
+    reason = f"{candidate:.3f} against {stable:.3f} over {len(pairs)} judged queries"
+    return _figures(name, reason, stable, candidate, stable - candidate, MEASURE_TOLERANCE, samples=len(pairs))
 
 
 def _figures(

@@ -11,15 +11,22 @@ import structlog
 from vectis.access.audit import AuditTrail
 from vectis.adapters.prometheus.rollout_standings import RolloutStanding, RolloutStandings
 from vectis.adapters.secrets.private_file import kept_secret
+from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.webhooks.caller import SignedHooks
 from vectis.domain.access import SYSTEM, Permission, authorize_on
 from vectis.domain.audit import Act
-from vectis.domain.errors import Unavailable
+from vectis.domain.errors import EmbedderUnavailable, Unavailable
 from vectis.domain.ports.access import PrincipalStore
+from vectis.domain.ports.clock import Clock
+from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.rollouts import RolloutStore
 from vectis.evaluation.measures import per_query
+from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.looks import StageJudge
+from vectis.rollouts.observing import EvidenceReader
 from vectis.rollouts.pictures import judged_last
 from vectis.rollouts.surroundings import AskCollection
+from vectis.rollouts.validation import Validator
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.settings import RolloutSettings
 from vectis.search.requests import TextSearch
@@ -31,11 +38,13 @@ log: structlog.stdlib.BoundLogger = structlog.stdlib.get_logger("vectis.rollouts
 
 
 def collection_asker(search: SearchService) -> AskCollection:
-    """Asks a collection as its callers would: the ids of the first ten documents."""
+    """Asks a collection as its callers would: the ids of the first ten documents. EmbedderUnavailable for half an answer."""
 
     async def ask(collection: str, query: str) -> list[str]:
         by = authorize_on(SYSTEM, Permission.READ_COLLECTIONS, collection)
         answer = await search.search_text(by, TextSearch(query, limit=LIMIT, with_payload=False))
+        if answer.degraded:
+            raise EmbedderUnavailable("the embedder is away, and what is found without it says nothing of a candidate")
         return [str(hit.id) for hit in answer.hits]
 
     return ask
@@ -67,6 +76,14 @@ class RolloutAudit:
         """See the port."""
         if await self._principals.access_state() is not None:
             await self._trail.record(act)
+
+
+def make_judging(store: SqlStore, points: Engine, search: SearchService, clock: Clock) -> tuple[Validator, StageJudge]:
+    """What judges candidates before their first traffic, and while they have some."""
+    ask = collection_asker(search)
+    judged = JudgedQueries(ask, measured)
+    evidence = EvidenceReader(traffic=store, judged=judged, points=points, clock=clock)
+    return Validator(store=store, points=points, ask=ask, judged=judged), StageJudge(store=store, evidence=evidence)
 
 
 def noted(rollout: str, said: str) -> None:

@@ -56,7 +56,6 @@ from vectis.rollouts.building import ROLLOUT_BUILD, CandidateBuilder
 from vectis.rollouts.keeping import needed_by_rollouts, rollout_at_work
 from vectis.rollouts.reconciler import Reconciler
 from vectis.rollouts.service import RolloutService
-from vectis.rollouts.validation import Validator
 from vectis.rollouts.witness import Witness
 from vectis.runtime.access_wiring import look_after_access, make_access, open_audit
 from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches, cache_figures
@@ -67,7 +66,7 @@ from vectis.runtime.embedder_wiring import open_embedders
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
 from vectis.runtime.ranking_wiring import open_reranker
-from vectis.runtime.rollout_wiring import RolloutAudit, collection_asker, measured, noted, open_hooks, rollout_standings
+from vectis.runtime.rollout_wiring import RolloutAudit, make_judging, noted, open_hooks, rollout_standings
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
 from vectis.runtime.settings import LimitSettings, Settings
@@ -211,17 +210,16 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             EXPIRE_JOBS: expiry_handler(parts.store, parts.clock, timedelta(days=settings.jobs.keep_days)),
             ROLLOUT_BUILD: builder.fill,
         }
+        validator, judge = make_judging(
+            parts.store, parts.engine, _search(settings, parts, embeddings, parts.metrics, AskedAgain()), parts.clock
+        )
         reconciler = Reconciler(
             worker=settings.jobs.name,
             store=parts.store,
             collections=parts.catalog,
             builder=builder,
-            validator=Validator(
-                store=parts.store,
-                points=parts.engine,
-                ask=collection_asker(_search(settings, parts, embeddings, parts.metrics, AskedAgain())),
-                measure=measured,
-            ),
+            validator=validator,
+            judge=judge,
             hooks=await open_hooks(stack, settings.rollouts, paths),
             witness=Witness(
                 RolloutAudit(

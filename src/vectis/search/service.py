@@ -173,7 +173,6 @@ class SearchService:
             async with asyncio.timeout(self._limits.timeout_s):
                 answer = await ask(request, to if self._recall is None else self._recall.lifted(to))
                 outcome = "ok"
-                self._asked_again(to, request, answer, ask)
                 return replace(answer, took_ms=self._since(started))
         except TimeoutError:
             outcome = DeadlineExceeded.code
@@ -185,14 +184,17 @@ class SearchService:
             outcome = error.code
             raise
         finally:
+            if outcome != INTERRUPTED:
+                self._asked_again(to, request, answer, ask)
             self._log.append(
                 _measurement(by.collection, request.routing, to, mode, outcome, answer, self._since(started))
             )
 
-    def _asked_again(self, to: Resolved, request: Asked, answer: Answer, ask: Ask[Asked]) -> None:
+    def _asked_again(self, to: Resolved, request: Asked, answer: Answer | None, ask: Ask[Asked]) -> None:
+        """Behind the answer; a query that failed (None) is asked again too: another variant may have an answer to it."""
         if self._shadows is not None and to.route is not None and to.route.plan.mirror is not None:
             self._shadows.offer(to.route, to.route.plan.mirror, request, ask)
-        if self._recall is not None:
+        if self._recall is not None and answer is not None:
             self._recall.offer(request, to, answer, ask)
 
     def _since(self, started: float) -> float:

@@ -47,7 +47,7 @@ class Shadows:
         self._asked = self._dropped = self._failed = 0
 
     def offer(self, route: Route, mirror: Mirror, query: Asked, ask: Ask[Asked]) -> None:
-        """Perhaps ask what was just answered of both variants."""
+        """Perhaps ask of both variants what was just answered, or was not because a variant failed."""
         taken = self._sample.takes(mirror.percent)
         if taken and not self._spare.begin(lambda: self._compare(route, mirror, query, ask)):
             self._dropped += 1
@@ -67,22 +67,24 @@ class Shadows:
 
     async def _pair(self, route: Route, mirror: Mirror, query: Asked, ask: Ask[Asked]) -> ShadowPair:
         """One after the other, and not always the same one first: the second finds what both need in memory."""
+        served, mirrored = route.targets[0].collection, mirror.collection
+        of_stable, of_candidate = (mirrored, served) if mirror.as_stable else (served, mirrored)
         self._candidate_first = not self._candidate_first
         if self._candidate_first:
-            candidate = await self._candidate(mirror, query, ask)
-            stable = await self._timed(route.targets[0].collection, query, ask)
+            candidate = await self._candidate(of_candidate, query, ask)
+            stable = await self._timed(of_stable, query, ask)
         else:
-            stable = await self._timed(route.targets[0].collection, query, ask)
-            candidate = await self._candidate(mirror, query, ask)
-        exact = (await self._timed(route.targets[0].collection, exactly(query), ask))[0] if mirror.exact else None
+            stable = await self._timed(of_stable, query, ask)
+            candidate = await self._candidate(of_candidate, query, ask)
+        exact = (await self._timed(of_stable, exactly(query), ask))[0] if mirror.exact else None
         words = self._words(route, _text(query), stable[0], candidate[0])
         return ShadowPair(words, stable[0], candidate[0], stable[1], candidate[1], exact)
 
-    async def _candidate(self, mirror: Mirror, query: Asked, ask: Ask[Asked]) -> tuple[tuple[str, ...], float]:
+    async def _candidate(self, collection: str, query: Asked, ask: Ask[Asked]) -> tuple[tuple[str, ...], float]:
         """A candidate that fails has found nothing."""
         started = self._clock.monotonic()
         try:
-            return await self._timed(mirror.collection, query, ask)
+            return await self._timed(collection, query, ask)
         except (VectisError, TimeoutError):
             self._failed += 1
             return (), (self._clock.monotonic() - started) * 1000

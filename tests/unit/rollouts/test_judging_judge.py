@@ -3,14 +3,16 @@
 import msgspec
 import numpy as np
 import pytest
+from rollout_world import latency_counts
 
-from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, VariantTick, latency_counts
+from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, VariantTick
 from vectis.domain.judgements import Analysis, Judgement, Metric, MetricJudgement, Verdict
-from vectis.domain.rollouts import ChangeKind
-from vectis.rollouts.judging.defaults import QUALITY, default_analysis
+from vectis.domain.rollouts import ChangeKind, Stage
+from vectis.rollouts.judging.defaults import PAIRED, stage_analysis
 from vectis.rollouts.judging.judge import judge
 
 ERRORS = Metric("error_rate", margin=0.005, tolerance=0.01)
+QUARTER = Stage(25, duration_s=60, excess_errors=0.02, mirror_percent=0)
 
 
 def _ticks(
@@ -25,7 +27,6 @@ def _ticks(
             empty=int(rng.binomial(queries, 0.02)),
             latency=latency_counts(rng.lognormal(2.3, 0.5, queries) * factor),
             keys=queries,
-            memory_bytes=1_000_000,
         )
 
     return tuple(
@@ -42,7 +43,7 @@ def _judge(evidence: Evidence, *metrics: Metric) -> tuple[Judgement, MetricJudge
 def test_a_harmless_candidate_is_successful_once_that_is_sure() -> None:
     judgement = judge(
         Evidence(ticks=_ticks(60), judged=_judged(600, lower=0.0)),
-        default_analysis(ChangeKind.REEMBED, excess_errors=0.02),
+        stage_analysis(ChangeKind.REEMBED, QUARTER),
         stages=3,
     )
     assert judgement.verdict is Verdict.SUCCESSFUL, judgement.reason
@@ -54,7 +55,7 @@ def test_a_harmless_candidate_is_successful_once_that_is_sure() -> None:
 
 
 def test_no_data_is_an_error() -> None:
-    judgement = judge(Evidence(), default_analysis(ChangeKind.INDEX_CONFIG, excess_errors=0.02), stages=3)
+    judgement = judge(Evidence(), stage_analysis(ChangeKind.INDEX_CONFIG, QUARTER), stages=3)
     assert judgement.verdict is Verdict.ERROR
     assert {metric.verdict for metric in judgement.metrics} == {Verdict.ERROR}
 
@@ -158,7 +159,7 @@ def _pairs(count: int, changed: int, *, slower: float = 1.0, exact: bool = True)
 
 @pytest.mark.parametrize(("changed", "verdict"), [(0, Verdict.SUCCESSFUL), (5, Verdict.FAILED)])
 def test_another_index_must_find_what_exact_search_finds(changed: int, verdict: Verdict) -> None:
-    judgement = judge(Evidence(pairs=_pairs(2000, changed)), Analysis(QUALITY[ChangeKind.INDEX_CONFIG]), stages=3)
+    judgement = judge(Evidence(pairs=_pairs(2000, changed)), Analysis(PAIRED[ChangeKind.INDEX_CONFIG]), stages=3)
     assert [metric.verdict for metric in judgement.metrics] == [verdict, verdict]
 
 
@@ -185,13 +186,6 @@ def test_users_who_prefer_the_stable_variant_fail_the_candidate() -> None:
 
 
 def test_figures_are_compared_as_they_are() -> None:
-    memory = Metric("memory", margin=0.5, tolerance=0.5)
-    heavier = tuple(
-        msgspec.structs.replace(tick, candidate=msgspec.structs.replace(tick.candidate, memory_bytes=1_600_000))
-        for tick in _ticks(3)
-    )
-    assert _judge(Evidence(ticks=heavier), memory)[0].verdict is Verdict.FAILED
-    assert _judge(Evidence(ticks=_ticks(3)), memory)[0].verdict is Verdict.SUCCESSFUL
     payload = Metric("payload", margin=0.1, tolerance=0.1)
     judged = _judge(Evidence(payload={"title": (1.0, 0.99), "year": (0.8, 0.3)}), payload)[1]
     assert (judged.verdict, judged.stable, judged.candidate) == (Verdict.FAILED, 0.8, 0.3)

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
+from rollout_world import latency_counts
 
-from vectis.domain.evidence import LATENCY_GROWTH, Tick, VariantTick, latency_bucket, latency_counts
+from vectis.domain.evidence import LATENCY_GROWTH, Tick, VariantTick, latency_bucket
 from vectis.rollouts.judging.series import Series, exceedances, latency_quantile_ms, quantile_columns, series_of
 
 

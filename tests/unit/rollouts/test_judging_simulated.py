@@ -7,8 +7,8 @@ from benchmarks.canaries import Canary, Effect
 from benchmarks.judging import WORSE, roll_out
 from vectis.domain.evidence import Evidence, Tick, VariantTick
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import ChangeKind
-from vectis.rollouts.judging.defaults import default_analysis
+from vectis.domain.rollouts import ChangeKind, Stage
+from vectis.rollouts.judging.defaults import stage_analysis
 from vectis.rollouts.judging.games import traffic_games
 from vectis.rollouts.judging.judge import certainty_to_fail, judge
 from vectis.rollouts.judging.series import Series, VariantSeries
@@ -31,7 +31,7 @@ def test_worse_candidates_are_aborted(name: str) -> None:
 def test_the_judge_fails_at_the_tick_at_which_the_wealth_says_so() -> None:
     """The simulation reads whole paths of wealth; asked at every tick, the judge says the same."""
     series = Canary(np.random.default_rng(7), Effect(errors=0.05)).ticks(40, 0.25, first=True)
-    whole = default_analysis(ChangeKind.REEMBED, excess_errors=0.02)
+    whole = stage_analysis(ChangeKind.REEMBED, Stage(25, duration_s=60, excess_errors=0.02))
     errors = whole.metrics[0]
     needed = certainty_to_fail(whole, stages=3)
     expected = int((traffic_games(series)["error_rate"]().play(errors.margin, 1) >= needed).argmax())

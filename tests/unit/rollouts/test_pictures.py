@@ -38,12 +38,13 @@ def report(version: int, number: int, queries: int) -> TickReport:
 async def test_figures_are_of_the_version_in_force_and_grow(store: SqlStore) -> None:
     route = await store.set_route("docs", RoutePlan((Target("docs_1"),)))
     onlooker = Onlooker(store)
-    await store.put_traffic([report(route.version, 0, 3), report(route.version + 1, 0, 100)], [])
+    await store.put_traffic([report(route.version, 0, 3), report(route.version - 1, 0, 100)], [])
     first = await onlooker.look(BEGUN, START + MINUTE)
     assert (first.route, first.figures["stable"].queries, first.figures["stable"].p50_ms) == (route, 3, 2.0)
     await store.put_traffic([report(route.version, 20, 4)], [])
     assert (await onlooker.look(BEGUN, START + 2 * MINUTE)).figures["stable"].queries == 7
     await store.set_route("docs", RoutePlan((Target("docs_1"), Target("docs_2", "candidate", 0.0))))
+    await store.put_traffic([report(route.version + 1, 0, 100)], [])
     assert (await onlooker.look(BEGUN, START + 3 * MINUTE)).figures["stable"].queries == 100
 
 

@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from rollout_world import START, SimulatedWorld, spec_of, with_spec
 
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import Hook, HookPoint, Phase, RolloutPolicy, Step, Strategy
+from vectis.domain.rollouts import Hook, HookPoint, Phase, RolloutPolicy, Stage, Step, Strategy
 from vectis.domain.routes import Mirror, RoutePlan, Target
 from vectis.rollouts.rules import Ask, Build, CandidateState, SetRoute, Validate, Wait, judged_stages, next_action
 from vectis.rollouts.verbs import Verb
@@ -273,4 +273,44 @@ def test_what_was_decided_before_an_undo_is_not_written_after_it() -> None:
     world.settle()
     assert world.stands[:2] == (Phase.ABORTED, Step.GRACE)
     world.apply(late)
+    assert world.weights == {"docs_1": 100}
+
+
+def test_a_promoted_candidate_is_held_against_what_served_before_as_long_as_it_is_watched(
+    canary: SimulatedWorld,
+) -> None:  # fmt: skip
+    world = with_spec(canary, stages=())
+    world.to_first_stage()
+    assert world.stands[:2] == (Phase.PROGRESSING, Step.WATCH)
+    assert world.route.plan.mirror == Mirror("docs_1", 100, as_stable=True)
+    assert world.rollout.route_version <= world.route.version
+    watched = world.route
+    world.pass_time(5 * MINUTE_S)
+    assert world.stands[:2] == (Phase.HEALTHY, Step.GRACE)
+    assert world.route.plan == replace(watched.plan, mirror=None)
+
+
+def test_a_stage_that_has_all_traffic_mirrors_to_the_stable_variant(canary: SimulatedWorld) -> None:
+    world = with_spec(canary, stages=(Stage(100, duration_s=60, mirror_percent=10),))
+    world.to_first_stage()
+    assert world.route.targets == (Target("docs_2", "candidate"),)
+    assert world.route.plan.mirror == Mirror("docs_1", 10, as_stable=True)
+
+
+def test_each_stage_remembers_the_route_that_it_began_with(canary: SimulatedWorld) -> None:
+    canary.to_first_stage()
+    assert canary.rollout.route_version == canary.route.version
+    canary.verdict = Verdict.SUCCESSFUL
+    canary.pass_time(30 * MINUTE_S)
+    assert canary.stands[1:] == (Step.STAGE, 1)
+    assert canary.rollout.route_version == canary.route.version
+
+
+def test_a_candidate_that_missed_writes_is_not_promoted_by_a_stage_that_compares_nothing(
+    canary: SimulatedWorld,
+) -> None:  # fmt: skip
+    world = with_spec(canary, stages=(Stage(100, duration_s=0),))
+    world.verdict = Verdict.FAILED
+    world.to_first_stage()
+    assert world.stands[:2] == (Phase.ABORTED, Step.GRACE)
     assert world.weights == {"docs_1": 100}

@@ -7,6 +7,7 @@ from rollout_world import spec_of
 from vectis.domain.errors import InvalidInput
 from vectis.domain.judgements import Metric
 from vectis.domain.rollouts import ChangeKind, Hook, RolloutPolicy, Stage, Strategy
+from vectis.rollouts.judging.defaults import OF_PAIRS
 from vectis.rollouts.specs import analysis_of, check_spec
 from vectis.rollouts.strategies import CANARY_STAGES, default_spec
 
@@ -52,8 +53,26 @@ def test_what_makes_no_sense_is_refused(strategy: Strategy, changes: dict[str, o
 
 def test_a_stage_bears_its_errors_and_own_metrics_replace_the_defaults() -> None:
     spec = spec_of(Strategy.CANARY)
-    for stage in spec.stages:
+    for stage in spec.stages[:-1]:
         errors = analysis_of(spec, stage).metrics[0]
         assert (errors.name, errors.tolerance) == ("error_rate", stage.excess_errors)
-    own = (Metric("latency_p95", margin=0.1, tolerance=0.2),)
+    own = (Metric("latency_p95", margin=0.1, tolerance=0.2), Metric("churn", margin=0.1, tolerance=0.2))
     assert analysis_of(replace(spec, metrics=own), HALF).metrics == own
+    assert analysis_of(replace(spec, metrics=own), None).metrics == own[1:]
+
+
+@pytest.mark.parametrize("change", ChangeKind)
+@pytest.mark.parametrize("strategy", [Strategy.CANARY, Strategy.SHADOW, Strategy.EXPERIMENT])
+def test_the_defaults_ask_for_what_each_stage_can_show(strategy: Strategy, change: ChangeKind) -> None:
+    spec = default_spec("docs", strategy, change)
+    for stage in spec.stages:
+        names = {metric.name for metric in analysis_of(spec, stage).metrics}
+        split, mirrored = 0 < stage.weight_percent < 100, stage.mirror_percent > 0
+        assert bool(names) == stage.is_judged
+        assert ("error_rate" in names) == ("latency_p95" in names) == split
+        assert bool(names & OF_PAIRS) == mirrored
+        if change in (ChangeKind.INDEX_CONFIG, ChangeKind.REFRESH):
+            assert mirrored == stage.is_judged, "its quality shows in pairs"
+        elif stage.is_judged:
+            assert {"ndcg@10", "recall@10"} <= names
+    assert {metric.name for metric in analysis_of(spec, None).metrics} <= OF_PAIRS

@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from passes import reads
 from search_library import PAGES, Library
 
@@ -112,6 +113,10 @@ async def mirrored(library: Library, *, percent: float = 100.0, exact: bool = Fa
 async def asked(library: Library, query: str = "flames") -> None:
     """Ask, and let what was begun behind the answer end; the clock stands, so nothing has to rest."""
     await library.ask(query)
+    await until_idle()
+
+
+async def until_idle() -> None:
     while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - nothing tells when the last task ends
         await asyncio.sleep(0)
 
@@ -170,3 +175,21 @@ async def test_a_candidate_that_fails_found_nothing(library: Library) -> None:
     assert pair.candidate == ()
     assert pair.stable
     assert pair.query == "flames"
+
+
+async def test_a_promoted_candidate_that_fails_is_held_against_the_mirrored_collection(library: Library) -> None:
+    plan = RoutePlan((Target("docs-2"),), followers=("docs-1",), mirror=Mirror("docs-1", 100.0, as_stable=True))
+    library.route = Route("docs", plan, version=4)
+    gone = replace(library.collection, name="docs-2")
+
+    async def resolve(name: str, routing: Routing = UNROUTED) -> Resolved:
+        if name == "docs-1":
+            return Resolved(library.collection, "stable")
+        return Resolved(gone, "stable", library.route)
+
+    library.resolve = resolve  # type: ignore[method-assign]
+    with pytest.raises(CollectionNotFound):
+        await asked(library)
+    await until_idle()
+    (pair,) = library.pairs
+    assert (set(pair.stable), pair.candidate) == (set(PAGES), ())

@@ -11,12 +11,12 @@ from vectis.adapters.sql.tables import rollout_judgements, rollout_lead, rollout
 from vectis.domain.errors import Conflict
 from vectis.domain.judgements import Judgement
 from vectis.domain.ports.rollouts import RolloutStore
-from vectis.domain.rollouts import Phase, Rollout, Step, Transition
+from vectis.domain.rollouts import SETTLED, Phase, Rollout, Step, Transition
 
 _ROLLOUTS_LOCK = 0x7EC7_0004
 """The advisory lock under which PostgreSQL serves one change of rollouts at a time, as SQLite does anyway."""
 
-_SETTLED = (Step.GRACE.value, Step.RETIRE.value, Step.DONE.value)
+_SETTLED = tuple(step.value for step in SETTLED)
 
 
 class SqlRollouts(StorePart, RolloutStore):

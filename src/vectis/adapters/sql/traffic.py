@@ -8,10 +8,11 @@ import msgspec
 import sqlalchemy as sa
 
 from vectis.adapters.sql.part import StorePart, to_json
-from vectis.adapters.sql.tables import shadow_pairs, traffic_ticks
+from vectis.adapters.sql.tables import rollouts, shadow_pairs, traffic_ticks
 from vectis.domain.evidence import ShadowPair, VariantTick
 from vectis.domain.ports.traffic import TrafficStore
-from vectis.domain.traffic import PairReport, TickReport, TrafficWindow, windows
+from vectis.domain.rollouts import SETTLED
+from vectis.domain.traffic import PairReport, TickReport
 
 
 class SqlTraffic(StorePart, TrafficStore):
@@ -31,32 +32,35 @@ class SqlTraffic(StorePart, TrafficStore):
                 kept = self._insert(shadow_pairs).on_conflict_do_nothing()
                 await connection.execute(kept, [_pair_row(report) for report in pairs])
 
-    async def traffic(
-        self, alias: str, route_version: int, *, before: datetime, since: datetime | None = None
-    ) -> list[TrafficWindow]:
+    async def traffic(self, alias: str, route_version: int, *, since: datetime, before: datetime) -> list[TickReport]:
         """See the port."""
         columns = traffic_ticks.c
         statement = sa.select(traffic_ticks).where(
-            columns.alias == alias, columns.route_version == route_version, columns.started < before
+            columns.alias == alias,
+            columns.route_version >= route_version,
+            columns.started >= since,
+            columns.started < before,
         )
-        if since is not None:
-            statement = statement.where(columns.started >= since)
+        statement = statement.order_by(columns.started, columns.reporter, columns.variant)
         async with self._database.read() as connection:
-            return windows(_report(row) for row in await connection.execute(statement))
+            return [_report(row) for row in await connection.execute(statement)]
 
-    async def shadow_pairs(self, alias: str, route_version: int) -> list[ShadowPair]:
+    async def shadow_pairs(self, alias: str, route_version: int, *, since: datetime) -> list[ShadowPair]:
         """See the port."""
         columns = shadow_pairs.c
-        statement = sa.select(columns.pair).where(columns.alias == alias, columns.route_version == route_version)
+        statement = sa.select(columns.pair).where(
+            columns.alias == alias, columns.route_version >= route_version, columns.at >= since
+        )
         statement = statement.order_by(columns.at, columns.reporter, columns.number)
         async with self._database.read() as connection:
             return [msgspec.json.decode(text, type=ShadowPair) for text in await connection.scalars(statement)]
 
     async def trim_traffic(self, before: datetime) -> None:
         """See the port."""
+        under_way = sa.select(rollouts.c.alias).where(rollouts.c.step.not_in([step.value for step in SETTLED]))
         async with self._database.write() as connection:
-            await connection.execute(sa.delete(traffic_ticks).where(traffic_ticks.c.started < before))
-            await connection.execute(sa.delete(shadow_pairs).where(shadow_pairs.c.at < before))
+            for table, age in ((traffic_ticks, traffic_ticks.c.started), (shadow_pairs, shadow_pairs.c.at)):
+                await connection.execute(sa.delete(table).where(age < before, table.c.alias.not_in(under_way)))
 
 
 def _tick_row(report: TickReport) -> dict[str, object]:

@@ -23,10 +23,11 @@ from vectis.domain.routes import Route
 from vectis.domain.traffic import TICK_S, PairReport, TickReport
 
 FLUSH_S = 1.0
-QUERIES_PER_KEY = 10
-"""Queries of one routing key that count in one tick: two a second are more than a person asks."""
+QUERIES_PER_KEY = 3
+"""Queries of one routing key that count under one version of a route. More of them are no independent evidence: a heavy user
+with slow queries would speak for the variant that his key happened to get. docs/judging.md says what it costs to count all."""
 
-KEYS_MAX = 10_000
+KEYS_MAX = 100_000
 PAIRS_MAX = 2_000
 """Routing keys and shadow pairs of one version of a route that this process keeps; what comes later does not count."""
 
@@ -50,28 +51,28 @@ _Place = tuple[str, int, float, str]
 
 
 class _Count:
-    __slots__ = ("degraded", "empty", "errors", "keys", "latency", "queries", "written")
+    __slots__ = ("degraded", "empty", "errors", "keyless", "keys", "latency", "queries", "written")
 
     def __init__(self) -> None:
-        self.queries = self.errors = self.empty = self.degraded = 0
+        self.queries = self.errors = self.empty = self.degraded = self.keyless = 0
         self.latency: dict[int, int] = {}
         self.keys: set[int] = set()
         self.written = False
 
     def tick(self) -> VariantTick:
-        return VariantTick(self.queries, self.errors, self.empty, self.degraded, dict(self.latency))
+        return VariantTick(
+            self.queries, self.errors, self.empty, self.degraded, latency=dict(self.latency), keys=self.keyless
+        )
 
 
 class _Watched:
     """One version of an alias's route."""
 
-    __slots__ = ("asked", "keys", "pairs", "tick_began", "version")
+    __slots__ = ("asked", "pairs", "version")
 
     def __init__(self, version: int) -> None:
         self.version = version
-        self.keys: set[int] = set()
         self.pairs = 0
-        self.tick_began = 0.0
         self.asked: dict[int, int] = {}
 
 
@@ -155,18 +156,17 @@ class TrafficLog:
         watched = self._watch(route)
         if watched is None:
             return
-        began = _tick_began(self._clock)
-        if began != watched.tick_began:
-            watched.tick_began, watched.asked = began, {}
-        count = self._counts_of((route.alias, route.version, began, measurement.variant))
-        if measurement.routing.sticky:
-            key = _hash(measurement.routing.key)
-            asked = watched.asked[key] = watched.asked.get(key, 0) + 1
-            if key not in watched.keys and len(watched.keys) < KEYS_MAX:
-                watched.keys.add(key)
+        key = _hash(measurement.routing.key) if measurement.routing.sticky else None
+        asked = 0 if key is None else watched.asked.get(key, 0)
+        if asked >= QUERIES_PER_KEY or (not asked and len(watched.asked) >= KEYS_MAX):
+            return
+        count = self._counts_of((route.alias, route.version, _tick_began(self._clock), measurement.variant))
+        if key is None:
+            count.keyless += 1
+        else:
+            watched.asked[key] = asked + 1
+            if not asked:
                 count.keys.add(key)
-            if asked > QUERIES_PER_KEY:
-                return
         count.written = False
         count.queries += 1
         count.degraded += bool(measurement.degraded)

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from vectis.domain.evidence import ShadowPair
-from vectis.domain.traffic import PairReport, TickReport, TrafficWindow
+from vectis.domain.traffic import PairReport, TickReport
 
 
 class TrafficStore(Protocol):
@@ -15,16 +15,14 @@ class TrafficStore(Protocol):
         """Keep reports. One of the same process about the same tick and variant replaces the former; pairs stay. DiskFull."""
         ...
 
-    async def traffic(
-        self, alias: str, route_version: int, *, before: datetime, since: datetime | None = None
-    ) -> list[TrafficWindow]:
-        """Ticks that began before a time, and not before another one, oldest first. Keys count as first seen in these."""
+    async def traffic(self, alias: str, route_version: int, *, since: datetime, before: datetime) -> list[TickReport]:
+        """Ticks that began in this time, under this version of the route and later ones; oldest first."""
         ...
 
-    async def shadow_pairs(self, alias: str, route_version: int) -> list[ShadowPair]:
-        """Oldest first."""
+    async def shadow_pairs(self, alias: str, route_version: int, *, since: datetime) -> list[ShadowPair]:
+        """Those since a time, under this version of the route and later ones; oldest first."""
         ...
 
     async def trim_traffic(self, before: datetime) -> None:
-        """Remove what is older than a time."""
+        """Remove what is older than a time, but nothing of an alias whose rollout is under way."""
         ...

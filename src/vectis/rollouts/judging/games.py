@@ -15,7 +15,7 @@ from vectis.rollouts.judging.rankings import overlap_at, rank_biased_overlap, re
 from vectis.rollouts.judging.series import Series, VariantSeries, exceedances, latency_quantile_ms, quantile_columns
 
 LATENCY_FLOOR_MS = 1.0
-"""A query that takes this much longer is no slower, whatever the ratio."""
+"""A query that takes this much longer is no slower, whatever the ratio; nor is one faster that takes this much less."""
 
 FACTOR_MAX = 8.0
 """Paired latencies count as this many times slower or faster at most, so that one stall cannot outweigh a thousand queries."""
@@ -117,6 +117,7 @@ def _paired_latency(pairs: Sequence[ShadowPair]) -> Game:
     stable = np.array([pair.stable_ms for pair in pairs], dtype=np.float64)
     candidate = np.array([pair.candidate_ms for pair in pairs], dtype=np.float64)
     logs = np.clip(np.log(np.maximum(candidate, 1e-3) / np.maximum(stable, 1e-3)), -limit, limit)
+    logs = np.where(np.abs(candidate - stable) <= LATENCY_FLOOR_MS, 0.0, logs)
 
     def play(boundary: float, side: Side) -> Array:
         return bet_on_mean(logs, low=-limit, high=limit, boundary=math.log1p(boundary), side=side)

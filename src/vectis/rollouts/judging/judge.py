@@ -3,11 +3,14 @@
 import math
 from collections.abc import Callable, Sequence
 
-from vectis.domain.evidence import Evidence, Tick
+from vectis.domain.evidence import Evidence, ShadowPair
 from vectis.domain.judgements import Analysis, Judgement, Metric, MetricJudgement, MetricName, Verdict
 from vectis.rollouts.judging.betting import Side, best, bet_on_split, farthest_rejected
 from vectis.rollouts.judging.games import Game, query_games, traffic_games
+from vectis.rollouts.judging.rankings import most_different
 from vectis.rollouts.judging.series import Series, series_of
+
+DIFFERENT_SHOWN = 5
 
 FALSE_SPLIT_RATE = 0.001
 """How often a fair split may be called unfair."""
@@ -23,8 +26,7 @@ def judge(evidence: Evidence, analysis: Analysis, *, stages: int) -> Judgement:
     games = traffic_games(series) | query_games(evidence)
     certainty = certainty_to_fail(analysis, stages=stages), math.log(1 / analysis.false_pass_rate)
     judged = tuple(_judge_metric(metric, games, evidence, certainty) for metric in analysis.metrics)
-    split = _judge_split(series)
-    return _together(judged, split)
+    return together(judged, _judge_split(series), different=most_different(evidence.pairs, DIFFERENT_SHOWN))
 
 
 def certainty_to_fail(analysis: Analysis, *, stages: int) -> float:
@@ -39,8 +41,6 @@ def _judge_metric(
     evidence: Evidence,
     certainty: tuple[float, float],
 ) -> MetricJudgement:
-    if metric.name == "memory":
-        return _judge_figures(metric, *_memory(evidence.ticks))
     if metric.name == "payload":
         return _judge_figures(metric, *_payload(evidence.payload))
     return _judge_game(metric, games[metric.name](), certainty)
@@ -100,19 +100,6 @@ def _judge_figures(metric: Metric, samples: int, stable: float, candidate: float
     )
 
 
-def _memory(ticks: Sequence[Tick]) -> tuple[int, float, float, float]:
-    """The latest measurement of both: (samples, stable bytes, candidate bytes, relative worsening)."""
-    both = [
-        (tick.stable.memory_bytes, tick.candidate.memory_bytes)
-        for tick in ticks
-        if tick.stable.memory_bytes and tick.candidate.memory_bytes is not None
-    ]
-    if not both:
-        return 0, math.nan, math.nan, math.nan
-    stable, candidate = both[-1]
-    return len(both), float(stable), float(candidate), candidate / stable - 1
-
-
 def _payload(shares: dict[str, tuple[float, float]]) -> tuple[int, float, float, float]:
     """The key whose share of points changed most: (keys, stable share, candidate share, absolute difference)."""
     if not shares:
@@ -161,10 +148,15 @@ def _reason(metric: Metric, verdict: Verdict, samples: int, low: float, high: fl
     return f"{span}: neither surely more than {metric.margin:.3g} nor surely less than {metric.tolerance:.3g}"
 
 
-def _together(metrics: tuple[MetricJudgement, ...], split: MetricJudgement) -> Judgement:
-    for verdict in (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE):
+def together(
+    metrics: tuple[MetricJudgement, ...], split: MetricJudgement, *, different: Sequence[ShadowPair] = ()
+) -> Judgement:
+    """The judgement that these metrics and this split make."""
+    verdict, reason = Verdict.SUCCESSFUL, "every metric is surely within its tolerance"
+    for worse in (Verdict.FAILED, Verdict.ERROR, Verdict.INCONCLUSIVE):
         # an unfair split never makes a failure, and a failure stands without a fair split
-        found = [each for each in (*metrics, split) if each.verdict is verdict]
+        found = [each for each in (*metrics, split) if each.verdict is worse]
         if found:
-            return Judgement(verdict, "; ".join(f"{each.name}: {each.reason}" for each in found), metrics, split)
-    return Judgement(Verdict.SUCCESSFUL, "every metric is surely within its tolerance", metrics, split)
+            verdict, reason = worse, "; ".join(f"{each.name}: {each.reason}" for each in found)
+            break
+    return Judgement(verdict, reason, metrics, split, tuple(different))

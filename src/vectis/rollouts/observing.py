@@ -1,0 +1,125 @@
+"""Reading what was observed in a stage or watch: ticks as they become whole, mirrored queries, and what both collections hold."""
+
+import math
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, VariantTick
+from vectis.domain.judgements import Metric
+from vectis.domain.ports.clock import Clock
+from vectis.domain.ports.engine import PointReader
+from vectis.domain.ports.traffic import TrafficStore
+from vectis.domain.rollouts import Rollout, Step
+from vectis.domain.traffic import TICK_S, added_up, settled_before
+from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.rules import CANDIDATE, STABLE
+from vectis.rollouts.transitions import stage_of
+
+SPANS = ((3600.0, TICK_S), (86_400.0, 60.0), (math.inf, 600.0))
+"""Until a stage has this age (seconds), so much of it is one tick to the judge; two weeks are some 4,000 ticks then. What a tick
+holds never changes afterwards, so all looks are at one and the same series of bets."""
+
+PAYLOAD_SAMPLE = 2000
+"""Points of each collection whose payload keys are compared, the first in the order of ids."""
+
+JUDGED_METRICS = frozenset({"ndcg@10", "recall@10"})
+
+
+class EvidenceReader:
+    """Reads the evidence of rollouts, each stage from its beginning on; `forget` what is over."""
+
+    def __init__(self, *, traffic: TrafficStore, judged: JudgedQueries, points: PointReader, clock: Clock) -> None:
+        self._traffic = traffic
+        self._judged = judged
+        self._points = points
+        self._clock = clock
+        self._stages: dict[str, _Observed] = {}
+
+    def forget(self, rollout_id: str) -> None:
+        """It is in no stage any more."""
+        self._stages.pop(rollout_id, None)
+
+    async def read(self, rollout: Rollout, metrics: Iterable[Metric]) -> Evidence | None:
+        """What was observed since the stage or watch took effect, as far as these metrics need it; None when nothing is new.
+
+        What pauses, extensions and other workers do changes nothing: it is all in the store. Only what the collections hold and
+        find is asked once a stage and kept in memory. Raises what the store and asking raise.
+        """
+        if rollout.since is None:
+            return None
+        kept = self._stages.get(rollout.id)
+        if kept is None or kept.since != rollout.since:
+            kept = self._stages[rollout.id] = _Observed(rollout.since)
+        end = kept.whole_until(settled_before(self._clock.now()))
+        if end <= kept.end:
+            return None
+        names = {metric.name for metric in metrics}
+        is_first = kept.end == kept.origin
+        if is_first and names & JUDGED_METRICS:
+            kept.judged = await self._judged.pairs(rollout)
+        if is_first and "payload" in names:
+            kept.payload = await self._payload(rollout)
+        ticks = await self._ticks(rollout, kept, end)
+        pairs = await self._traffic.shadow_pairs(rollout.spec.alias, rollout.route_version, since=rollout.since)
+        is_new = is_first or bool(ticks) or len(pairs) != len(kept.pairs)
+        kept.ticks += ticks
+        kept.pairs, kept.end = pairs, end
+        return kept.evidence() if is_new else None
+
+    async def _ticks(self, rollout: Rollout, kept: "_Observed", end: datetime) -> list[Tick]:
+        percent = stage_of(rollout).weight_percent if rollout.step is Step.STAGE else 100.0
+        if not 0 < percent < 100:
+            return []  # one variant alone is compared with nothing
+        reports = await self._traffic.traffic(
+            rollout.spec.alias, rollout.route_version, since=kept.end, before=end
+        )  # fmt: skip
+        found: list[Tick] = []
+        for _, of_span in groupby(reports, lambda report: kept.span_of(report.started)):
+            variants = added_up(of_span, kept.seen)
+            found.append(
+                Tick(variants.get(STABLE, VariantTick()), variants.get(CANDIDATE, VariantTick()), percent)
+            )  # fmt: skip
+        return found
+
+    async def _payload(self, rollout: Rollout) -> dict[str, tuple[float, float]]:
+        stable, candidate = [await self._shares(name) for name in (rollout.stable, rollout.candidate)]
+        return {key: (stable.get(key, 0.0), candidate.get(key, 0.0)) for key in sorted({*stable, *candidate})}
+
+    async def _shares(self, collection: str) -> dict[str, float]:
+        records = (await self._points.scroll(collection, limit=PAYLOAD_SAMPLE)).points
+        keys = Counter(key for record in records for key in record.payload or ())
+        return {key: count / len(records) for key, count in keys.items()}
+
+
+class _Observed:
+    """What was read of one stage so far."""
+
+    def __init__(self, since: datetime) -> None:
+        self.since = since
+        self.origin = datetime.fromtimestamp(since.timestamp() // TICK_S * TICK_S, since.tzinfo)
+        self.end = self.origin
+        self.ticks: list[Tick] = []
+        self.seen: set[int] = set()
+        self.pairs: list[ShadowPair] = []
+        self.judged: tuple[JudgedPair, ...] = ()
+        self.payload: dict[str, tuple[float, float]] = {}
+
+    def whole_until(self, settled: datetime) -> datetime:
+        """The end of the last span whose ticks are all settled."""
+        age_s = (settled - self.origin).total_seconds() + TICK_S
+        spans = math.ceil(age_s / _span_s(age_s)) - 1  # a tick that begins when all before it are settled is not
+        return self.origin + timedelta(seconds=max(0, spans) * _span_s(age_s))
+
+    def span_of(self, started: datetime) -> int:
+        """Alike for ticks that the judge gets as one."""
+        age_s = (started - self.origin).total_seconds()
+        return int(age_s // _span_s(age_s) * _span_s(age_s))
+
+    def evidence(self) -> Evidence:
+        return Evidence(tuple(self.ticks), tuple(self.pairs), self.judged, payload=self.payload)
+
+
+def _span_s(age_s: float) -> float:
+    return next(span_s for until_s, span_s in SPANS if age_s < until_s)

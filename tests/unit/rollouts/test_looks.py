@@ -1,0 +1,243 @@
+"""Looks at a stage over a real store: what was observed is read from the stage's beginning on, once, and every look is kept."""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+from rollout_world import START, latency_counts, spec_of
+
+from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.engine import MemoryEngine
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.catalog.profiles import vectors_profile
+from vectis.domain.collections import Collection
+from vectis.domain.errors import CollectionNotFound
+from vectis.domain.evidence import ShadowPair, VariantTick
+from vectis.domain.judgements import Judgement, Metric, Verdict
+from vectis.domain.points import Point
+from vectis.domain.rollouts import ChangeKind, KnownAnswer, Phase, Rollout, Stage, Step, Strategy, Validation
+from vectis.domain.schema import CollectionSchema
+from vectis.domain.traffic import TICK_S, PairReport, TickReport
+from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.looks import StageJudge
+from vectis.rollouts.observing import EvidenceReader
+from vectis.rollouts.transitions import extended, paused
+
+VERSION = 7
+BEGAN = START + timedelta(seconds=2)
+FIRST = START
+"""When the stage began, and the tick in which it did."""
+
+SETTLED_S = 15.0
+ERRORS = Metric("error_rate", margin=0.02, tolerance=0.1, samples_min=10)
+NDCG = Metric("ndcg@10", margin=0.02, tolerance=0.5, samples_min=1)
+HALF = Stage(50, duration_s=60)
+KNOWN = (KnownAnswer("where", {"here": 1}), KnownAnswer("when", {"now": 1}))
+
+
+class Observed:
+    """One rollout in a stage; the judge that looks at it can be lost and made anew."""
+
+    def __init__(self, store: SqlStore) -> None:
+        self.store = store
+        self.clock = ManualClock(BEGAN)
+        self.engine = MemoryEngine()
+        self.asked: list[str] = []
+        self.gone = False
+        spec = replace(spec_of(Strategy.CANARY), stages=(HALF,), metrics=(ERRORS,), validation=Validation(judged=KNOWN))
+        self.rollout = Rollout(
+            "r1", spec, "docs_1", "docs_2", START, step=Step.STAGE, phase=Phase.PROGRESSING,
+            since=BEGAN, route_version=VERSION,
+        )  # fmt: skip
+        self.restart()
+
+    def restart(self) -> None:
+        evidence = EvidenceReader(
+            traffic=self.store,
+            judged=JudgedQueries(self.ask, self.measure),
+            points=self.engine,
+            clock=self.clock,
+        )
+        self.judge = StageJudge(store=self.store, evidence=evidence)
+
+    async def ask(self, collection: str, query: str) -> list[str]:
+        if self.gone:
+            raise CollectionNotFound(f"{collection} is gone")
+        self.asked.append(query)
+        return [collection]
+
+    def measure(
+        self, grades: Mapping[str, Mapping[str, int]], answers: Mapping[str, Sequence[str]]
+    ) -> Mapping[str, Mapping[str, float]]:
+        return {"ndcg@10": {query: 0.5 for query in answers}, "recall@10": {query: 0.5 for query in answers}}
+
+    async def report(self, at: datetime, *, failing: bool = False, version: int = VERSION, keys: int = 0) -> None:
+        """Twenty queries of each variant in the tick that began then, each by a user of its own, unless `keys` counts them."""
+        variants = {
+            "stable": VariantTick(queries=20, latency=latency_counts([10.0] * 20), keys=20 - keys),
+            "candidate": VariantTick(queries=20, errors=20 * failing, latency={}, keys=20 - keys),
+        }
+        await self.store.put_traffic(
+            [
+                TickReport("docs", version, at, name, "api-1", tick, frozenset(range(first, first + keys)))
+                for first, (name, tick) in zip((0, 1000), variants.items(), strict=True)
+            ],
+            [],
+        )  # fmt: skip
+
+    async def look(self) -> Judgement | None:
+        return await self.judge.judgement(self.rollout)
+
+
+@pytest.fixture
+async def observed() -> AsyncIterator[Observed]:
+    store = await open_store("sqlite:///:memory:")
+    observed = Observed(store)
+    await store.add_rollout(observed.rollout, by="test")
+    yield observed
+    await store.close()
+
+
+def samples(judgement: Judgement | None) -> int:
+    assert judgement is not None
+    return judgement.metrics[0].samples
+
+
+async def test_nothing_is_said_before_a_tick_is_whole(observed: Observed) -> None:
+    await observed.report(FIRST)
+    assert await observed.look() is None
+    observed.clock.advance(SETTLED_S)
+    assert samples(await observed.look()) == 20
+
+
+async def test_each_look_adds_what_came_since_and_is_kept(observed: Observed) -> None:
+    await observed.report(FIRST)
+    observed.clock.advance(SETTLED_S)
+    first = await observed.look()
+    assert await observed.look() is first
+    await observed.report(FIRST + timedelta(seconds=2 * TICK_S))
+    observed.clock.advance(SETTLED_S)
+    second = await observed.look()
+    assert (samples(first), samples(second)) == (20, 40)
+    assert await observed.store.judgements("r1") == {1: second}
+
+
+async def test_pause_extension_and_another_worker_lose_no_traffic(observed: Observed) -> None:
+    await observed.report(FIRST)
+    await observed.report(FIRST + timedelta(seconds=TICK_S), version=VERSION + 2)  # somebody wrote the route meanwhile
+    observed.clock.advance(3600)
+    whole = await observed.look()
+    assert samples(whole) == 40
+    observed.rollout = extended(paused(observed.rollout, "for a while"), 60, "more time")
+    assert await observed.look() is whole
+    observed.restart()
+    assert samples(await observed.look()) == 40
+
+
+async def test_what_came_before_the_stage_does_not_count(observed: Observed) -> None:
+    await observed.report(FIRST, version=VERSION - 1)
+    await observed.report(FIRST - timedelta(seconds=TICK_S))
+    observed.clock.advance(SETTLED_S)
+    judgement = await observed.look()
+    assert judgement is not None
+    assert judgement.verdict is Verdict.ERROR
+    assert judgement.metrics[0].reason == "nothing was observed"
+
+
+async def test_a_key_counts_once_in_all_looks(observed: Observed) -> None:
+    await observed.report(FIRST, keys=20)
+    observed.clock.advance(SETTLED_S)
+    assert (judgement := await observed.look()) is not None
+    assert judgement.split.samples == 40
+    await observed.report(FIRST + timedelta(seconds=2 * TICK_S), keys=20)
+    observed.clock.advance(SETTLED_S)
+    assert (judgement := await observed.look()) is not None
+    assert (judgement.split.samples, samples(judgement)) == (40, 40)
+
+
+async def test_ticks_get_longer_and_are_looked_at_when_they_are_whole(observed: Observed) -> None:
+    late = FIRST + timedelta(hours=2)
+    for number in range(3):
+        await observed.report(late + timedelta(seconds=30 * number))
+    observed.clock.advance((late - BEGAN).total_seconds() + 59)
+    assert (judgement := await observed.look()) is not None
+    assert judgement.verdict is Verdict.ERROR
+    observed.clock.advance(15)
+    assert samples(await observed.look()) == 40
+    observed.clock.advance(30)
+    assert samples(await observed.look()) == 40
+    observed.clock.advance(30)
+    assert samples(await observed.look()) == 60
+
+
+async def test_judged_queries_are_asked_once_a_stage(observed: Observed) -> None:
+    observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(NDCG,)))
+    for _ in range(3):
+        observed.clock.advance(SETTLED_S)
+        assert samples(await observed.look()) == 2
+    assert observed.asked == ["where", "when"] * 2
+    observed.rollout = replace(observed.rollout, since=observed.clock.now())
+    observed.clock.advance(SETTLED_S)
+    await observed.look()
+    assert len(observed.asked) == 8
+
+
+async def test_what_cannot_be_asked_is_an_error_that_says_why(observed: Observed) -> None:
+    observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(NDCG,)))
+    observed.gone = True
+    observed.clock.advance(SETTLED_S)
+    assert (judgement := await observed.look()) is not None
+    assert judgement.verdict is Verdict.ERROR
+    assert "docs_1 is gone" in judgement.reason
+
+
+async def test_a_watch_is_judged_by_mirrored_queries_alone(observed: Observed) -> None:
+    spec = replace(observed.rollout.spec, metrics=None, change=ChangeKind.REFRESH)
+    observed.rollout = replace(observed.rollout, spec=spec, step=Step.WATCH, promoted=True)
+    await observed.report(FIRST, failing=True)
+    empty = ShadowPair("q", ("a", "b"), (), 5.0, 5.0)
+    pairs = [PairReport("docs", VERSION + 1, "api-1", number, BEGAN, empty) for number in range(50)]
+    await observed.store.put_traffic([], pairs)
+    observed.clock.advance(SETTLED_S)
+    assert (judgement := await observed.look()) is not None
+    assert judgement.verdict is Verdict.FAILED
+    assert judgement.reason.startswith("churn: ")
+    assert {metric.name for metric in judgement.metrics} == {"latency_paired", "churn"}
+    assert judgement.different == (empty,) * 5
+
+
+async def test_payload_keys_that_points_lost_are_seen(observed: Observed) -> None:
+    payload = Metric("payload", margin=0.1, tolerance=0.1)
+    observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(payload,)))
+    for name, keys in (("docs_1", {"title": "t", "year": 1}), ("docs_2", {"title": "t"})):
+        await observed.engine.create(name, CollectionSchema(quantization=None))
+        await observed.engine.upsert(name, [Point(number, {}, keys) for number in range(20)])
+    observed.clock.advance(SETTLED_S)
+    assert (judgement := await observed.look()) is not None
+    assert judgement.verdict is Verdict.FAILED
+    assert (judgement.metrics[0].stable, judgement.metrics[0].candidate) == (1.0, 0.0)
+
+
+async def test_a_candidate_that_missed_a_write_fails_where_nothing_else_is_judged(observed: Observed) -> None:
+    stages = (replace(HALF, weight_percent=100),)
+    observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, stages=stages))
+    assert (judgement := await observed.look()) is not None
+    assert judgement.verdict is Verdict.SUCCESSFUL
+    await observed.store.add_collection(Collection("docs_2", vectors_profile(), START))
+    await observed.store.note_divergence("docs_2", "the engine was away", START)
+    assert (judgement := await observed.look()) is not None
+    assert judgement.verdict is Verdict.FAILED
+    assert "it missed 1 writes" in judgement.reason
+    assert (await observed.store.judgements("r1"))[1] == judgement
+
+
+async def test_a_rollout_that_goes_on_is_forgotten(observed: Observed) -> None:
+    await observed.report(FIRST)
+    observed.clock.advance(SETTLED_S)
+    assert samples(await observed.look()) == 20
+    stage = observed.rollout
+    observed.rollout = replace(stage, step=Step.SWITCH)
+    assert await observed.look() is None
+    observed.rollout = stage
+    assert samples(await observed.look()) == 20
