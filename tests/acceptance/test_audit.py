@@ -1,5 +1,6 @@
 """What a server with access control keeps of what was done and refused, and that nobody can change it unseen."""
 
+import getpass
 import json
 import sqlite3
 import subprocess
@@ -129,6 +130,36 @@ def test_the_commands_list_verify_and_export(guarded: Guarded, tmp_path: Path) -
     assert vectis(folder, "audit", "export", "-o", str(file)).returncode == 0
     numbers = [json.loads(line)["sequence"] for line in file.read_text().splitlines()]
     assert numbers == list(range(numbers[0], 0, -1))
+
+
+def test_what_commands_do_on_the_folder_itself_is_kept(tmp_path: Path) -> None:
+    folder, file = tmp_path / "data", tmp_path / "next.toml"
+    file.write_text("[search]\nlimit_max = 7\n")
+    assert vectis(folder, "config", "apply", str(file)).returncode == 0
+    assert not (folder / "control.sqlite").exists(), "nothing is kept before access control is on"
+    key = json.loads(vectis(folder, "init", "--json").stdout)["admin_key"]
+    assert vectis(folder, "init").returncode == 1
+    assert vectis(folder, "config", "apply", str(file), "-m", "fewer").returncode == 0
+    rotated = vectis(folder, "keys", "rotate", "--all", "--yes", "--json")
+    with sqlite3.connect(folder / "control.sqlite") as store:
+        rows = [row for (row,) in store.execute("SELECT act FROM audit ORDER BY sequence")]
+    acts = [json.loads(row) for row in rows]
+    assert [(act["action"], act["decision"]) for act in acts] == [
+        ("init", "allowed"),
+        ("init", "done"),
+        ("init", "allowed"),
+        ("init", "failed"),
+        ("apply_configuration", "allowed"),
+        ("apply_configuration", "done"),
+        ("rotate_all_keys", "allowed"),
+        ("rotate_all_keys", "done"),
+    ]
+    assert {(act["actor"], act["surface"]) for act in acts} == {(f"local:{getpass.getuser()}", "cli")}
+    assert acts[3]["reason"].startswith("conflict: ")
+    assert (acts[5]["before"], acts[5]["after"]["description"]) == ({"version": 2}, "fewer")
+    assert acts[7]["after"] == {"principals": ["admin"]}
+    for secret in (key, json.loads(rotated.stdout)["rotated"][0]["key"]):
+        assert secret not in str(rows)
 
 
 def test_tampering_with_a_row_is_found(guarded: Guarded) -> None:

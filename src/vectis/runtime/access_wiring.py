@@ -1,16 +1,18 @@
 """Which adapters serve access control, and how an API process looks after it. A part of wiring.py."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import structlog
 
 from vectis import __version__
 from vectis.access.audit import AuditTrail
-from vectis.access.authentication import Authenticator
+from vectis.access.authentication import LOCAL, Authenticator
 from vectis.access.keyring import Keyring
 from vectis.access.logins import Logins
 from vectis.access.service import AccessService, RotatedKey
@@ -22,9 +24,10 @@ from vectis.adapters.secrets.private_file import kept_secret
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.access import SYSTEM, Permission, authorize
-from vectis.domain.audit import SealKey
+from vectis.domain.audit import Act, Decision, SealKey
 from vectis.domain.errors import InvalidSetting, VectisError
 from vectis.runtime.local_token import make_local_token, read_local_token
+from vectis.runtime.local_user import local_user
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.settings import LOOPBACK, AccessSettings, AuditSettings, ServerSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
@@ -74,10 +77,53 @@ async def open_audit(
     return trail
 
 
+class LocalAct(msgspec.Struct):
+    """What became of an act of a command on the data folder itself; `failure` is why it was not done after all."""
+
+    before: dict[str, Any] | None = None
+    after: dict[str, Any] | None = None
+    failure: str = ""
+
+
+@asynccontextmanager
+async def local_act(settings: Settings, action: str, *, begins: bool = False) -> AsyncGenerator[LocalAct]:
+    """Keep what a command does on a data folder in its audit: before the block runs, and what became of it after.
+
+    Nothing is kept while access control is off, unless the act `begins` it. Raises what opening the store raises.
+    """
+    async with AsyncExitStack() as stack:
+        paths, clock = FolderLayout(Path(settings.server.data_dir)), SystemClock()
+        store = await open_control_store(settings, paths)
+        stack.push_async_callback(store.close)
+        done = LocalAct()
+        if not begins and await store.access_state() is None:
+            yield done
+            return
+        trail = await open_audit(stack, settings.audit, paths, store, clock, ProcessMetrics(__version__))
+        if not await trail.fits():
+            raise InvalidSetting(
+                "audit.key: not the one that the audit is sealed with; give that of the servers", key="audit.key"
+            )
+        act = Act(
+            clock.now(), f"{LOCAL.name}:{local_user()}", action, Decision.ALLOWED, credential="local", surface="cli"
+        )
+        await trail.record(act)
+        try:
+            yield done
+        except VectisError as error:
+            done.failure = f"{error.code}: {error.message}"
+            raise
+        finally:
+            decision = Decision.FAILED if done.failure else Decision.DONE
+            became = {"decision": decision, "reason": done.failure, "before": done.before, "after": done.after}
+            await trail.record(msgspec.structs.replace(act, at=clock.now(), **became))
+
+
 async def init_access(settings: Settings) -> str:
     """Turn access control on for a data folder; gives the admin's key. Conflict when it is on. The server may run or not."""
     async with AsyncExitStack() as stack:
         access = await _of_folder(stack, settings)
+        await stack.enter_async_context(local_act(settings, "init", begins=True))
         return await access.service.begin(authorize(SYSTEM, Permission.MANAGE_USERS))
 
 
@@ -85,8 +131,11 @@ async def rotate_all_keys(settings: Settings) -> list[RotatedKey]:
     """The emergency, on a data folder: also when no key is left and no server runs. Conflict when access control is off."""
     async with AsyncExitStack() as stack:
         access = await _of_folder(stack, settings)
+        act = await stack.enter_async_context(local_act(settings, "rotate_all_keys"))
         make_local_token(Path(settings.server.data_dir), renew=True)
-        return await access.service.rotate_all(authorize(SYSTEM, Permission.MANAGE_USERS))
+        rotated = await access.service.rotate_all(authorize(SYSTEM, Permission.MANAGE_USERS))
+        act.after = {"principals": [each.principal.name for each in rotated]}
+        return rotated
 
 
 async def _of_folder(stack: AsyncExitStack, settings: Settings) -> Access:

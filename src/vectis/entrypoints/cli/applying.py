@@ -1,22 +1,26 @@
 """The commands of `vectis config` that change the active configuration, on the server's own machine, running or not."""
 
-import getpass
 import os
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
 
+from vectis.domain.errors import VectisError
 from vectis.entrypoints.cli.exits import FAILED, perform, reporting
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir
 from vectis.entrypoints.cli.output import moment, print_json, print_table
+from vectis.runtime.access_wiring import LocalAct, local_act
 from vectis.runtime.configuration.applying import resolved_with, wanted
 from vectis.runtime.configuration.link import ApplyRequest, AskChange, ChangeReport, SupervisorLink
-from vectis.runtime.configuration.loading import active_file, overrides_for
+from vectis.runtime.configuration.loading import active_file, load, overrides_for
 from vectis.runtime.configuration.sources import from_text, template_named
 from vectis.runtime.configuration.versions import ConfigurationVersion, versioned_file
 from vectis.runtime.data_folder import hold, holder
+from vectis.runtime.local_user import local_user
 from vectis.runtime.paths import FolderLayout
 
 Message = Annotated[str, typer.Option("--message", "-m", help="What changes and why.")]
@@ -35,7 +39,7 @@ def apply(
 ) -> None:
     """Make a file the active configuration. A running server changes to it at once, and goes back when it is not healthy."""
     with reporting(as_json=as_json):
-        request = ApplyRequest(_author(), message, file.read_text("utf-8"), file.suffix)
+        request = ApplyRequest(local_user(), message, file.read_text("utf-8"), file.suffix)
     change(request, health_timeout, data_dir, as_json=as_json)
 
 
@@ -50,7 +54,7 @@ def apply_template(
         known, text = template_named(name)
     if known != name:
         typer.echo(f"warning: the template {name} is called {known} now", err=True)
-    request = ApplyRequest(_author(), f"template {known}", text)
+    request = ApplyRequest(local_user(), f"template {known}", text)
     change(request, health_timeout, data_dir, as_json=as_json)
 
 
@@ -62,7 +66,7 @@ def rollback(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Go back to an earlier version, in the same way as one is applied."""
-    request = ApplyRequest(_author(), message, number=version)
+    request = ApplyRequest(local_user(), message, number=version)
     change(request, health_timeout, data_dir, as_json=as_json)
 
 
@@ -92,16 +96,40 @@ def history(as_json: AsJson = False, data_dir: DataDir = DEFAULT_FOLDER) -> None
 def change(request: ApplyRequest, health_timeout: float, data_dir: Path, *, as_json: bool) -> None:
     """Apply to the running server, or to the file alone when none runs; say what became of it."""
     request = msgspec.structs.replace(request, health_timeout_s=health_timeout, trusted=True)
-    paths = FolderLayout(data_dir)
     with reporting(as_json=as_json):
         running = holder(data_dir) is not None
-        done = perform(_change_running(request, paths), as_json=as_json) if running else _change_file(request, paths)
+    done = perform(_change(request, FolderLayout(data_dir), running=running), as_json=as_json)
     if as_json:
         print_json({"running": running, **msgspec.to_builtins(done)})
     else:
         _say(done, running=running)
     if done.state != "applied":
         raise typer.Exit(FAILED)
+
+
+async def _change(request: ApplyRequest, paths: FolderLayout, *, running: bool) -> ChangeReport:
+    before = versioned_file(str(active_file(paths.folder) or ""), paths).active()
+    async with _kept(paths, running=running) as act:
+        done = await _change_running(request, paths) if running else _change_file(request, paths)
+        act.before, act.failure = {"version": before}, done.detail
+        act.after = {"version": done.number, "text": request.text, "description": request.description}
+    return done
+
+
+@asynccontextmanager
+async def _kept(paths: FolderLayout, *, running: bool) -> AsyncGenerator[LocalAct]:
+    """Keep the change in the audit, if that can be reached: a configuration must be mendable while its store is away."""
+    async with AsyncExitStack() as stack:
+        act = LocalAct()
+        try:
+            settings = load(active_file(paths.folder), {"server.data_dir": str(paths.folder)}, os.environ).settings
+            if settings.store.url.reveal() or paths.control.exists():
+                act = await stack.enter_async_context(local_act(settings, "apply_configuration"))
+            elif running:
+                typer.echo("warning: not kept in the audit: the server's DATABASE_URL is not known here", err=True)
+        except VectisError as error:
+            typer.echo(f"warning: not kept in the audit: {error.message}", err=True)
+        yield act
 
 
 async def _change_running(request: ApplyRequest, paths: FolderLayout) -> ChangeReport:
@@ -120,13 +148,6 @@ def _change_file(request: ApplyRequest, paths: FolderLayout) -> ChangeReport:
         resolved_with(from_text(text, suffix, f"file {file.file}"), file, overrides, os.environ).checked()
         file.keep_point(request.author)
         return ChangeReport("applied", file.keep(request.author, description, text), file=str(file.file))
-
-
-def _author() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a user without a name, as containers have
-        return f"uid {os.getuid()}"
 
 
 def _outcome(version: ConfigurationVersion, active: int | None) -> str:
