@@ -26,8 +26,8 @@ from vectis.adapters.system.clock import SystemClock
 from vectis.domain.access import SYSTEM, Permission, authorize
 from vectis.domain.audit import Act, Decision, SealKey
 from vectis.domain.errors import InvalidSetting, VectisError
+from vectis.runtime.local_account import local_account
 from vectis.runtime.local_token import make_local_token, read_local_token
-from vectis.runtime.local_user import local_user
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.settings import LOOPBACK, AccessSettings, AuditSettings, ServerSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
@@ -105,7 +105,7 @@ async def local_act(settings: Settings, action: str, *, begins: bool = False) ->
                 "audit.key: not the one that the audit is sealed with; give that of the servers", key="audit.key"
             )
         act = Act(
-            clock.now(), f"{LOCAL.name}:{local_user()}", action, Decision.ALLOWED, credential="local", surface="cli"
+            clock.now(), f"{LOCAL.name}:{local_account()}", action, Decision.ALLOWED, credential="local", surface="cli"
         )
         await trail.record(act)
         try:

@@ -20,7 +20,7 @@ from vectis.runtime.configuration.loading import active_file, load, overrides_fo
 from vectis.runtime.configuration.sources import from_text, template_named
 from vectis.runtime.configuration.versions import ConfigurationVersion, versioned_file
 from vectis.runtime.data_folder import hold, holder
-from vectis.runtime.local_user import local_user
+from vectis.runtime.local_account import local_account
 from vectis.runtime.paths import FolderLayout
 
 Message = Annotated[str, typer.Option("--message", "-m", help="What changes and why.")]
@@ -39,7 +39,7 @@ def apply(
 ) -> None:
     """Make a file the active configuration. A running server changes to it at once, and goes back when it is not healthy."""
     with reporting(as_json=as_json):
-        request = ApplyRequest(local_user(), message, file.read_text("utf-8"), file.suffix)
+        request = ApplyRequest(local_account(), message, file.read_text("utf-8"), file.suffix)
     change(request, health_timeout, data_dir, as_json=as_json)
 
 
@@ -54,7 +54,7 @@ def apply_template(
         known, text = template_named(name)
     if known != name:
         typer.echo(f"warning: the template {name} is called {known} now", err=True)
-    request = ApplyRequest(local_user(), f"template {known}", text)
+    request = ApplyRequest(local_account(), f"template {known}", text)
     change(request, health_timeout, data_dir, as_json=as_json)
 
 
@@ -66,7 +66,7 @@ def rollback(
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Go back to an earlier version, in the same way as one is applied."""
-    request = ApplyRequest(local_user(), message, number=version)
+    request = ApplyRequest(local_account(), message, number=version)
     change(request, health_timeout, data_dir, as_json=as_json)
 
 

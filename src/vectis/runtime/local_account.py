@@ -4,7 +4,7 @@ import getpass
 import os
 
 
-def local_user() -> str:
+def local_account() -> str:
     """The user's name; the number where the system knows no name, as in containers."""
     try:
         return getpass.getuser()
