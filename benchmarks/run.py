@@ -1,4 +1,4 @@
-"""`make bench`, or `python -m benchmarks.run [--only search,workers,ingest,growth,access,caches] [--seconds 5]`.
+"""`make bench`, or `python -m benchmarks.run [--only search,workers,ingest,growth,access,caches,rollouts] [--seconds 5]`.
 
 Prints a table of ratios for each part and writes it to benchmarks/results/PART.json with the machine and the versions.
 """
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import access, caches, ingest, search
+from benchmarks import access, caches, ingest, rollouts, search
 from benchmarks.machine import environment
 
 RESULTS = Path(__file__).parent / "results"
@@ -57,6 +57,10 @@ def _caches(seconds: float) -> dict[str, Any]:
     return caches.measure(10_000, 1000, rounds=3, seconds=seconds)
 
 
+def _rollouts(seconds: float) -> dict[str, Any]:
+    return rollouts.measure(10_000, rounds=9, seconds=seconds)
+
+
 PARTS: dict[str, Callable[[float], dict[str, Any]]] = {
     "search": _search,
     "workers": _workers,
@@ -64,6 +68,7 @@ PARTS: dict[str, Callable[[float], dict[str, Any]]] = {
     "growth": _growth,
     "access": _access,
     "caches": _caches,
+    "rollouts": _rollouts,
 }
 
 if __name__ == "__main__":

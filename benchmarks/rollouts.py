@@ -1,0 +1,113 @@
+"""What an alias costs a search: while nothing is rolled out, and during a canary that shares its queries and measures each.
+
+One server, asked in turns within one run, by clients that name collections themselves and by clients that name an alias.
+"""
+
+import asyncio
+import json
+import statistics
+from collections.abc import Sequence
+from time import monotonic, sleep
+from typing import Any
+
+import uvloop
+
+from benchmarks.plain_loop import LIMIT
+from benchmarks.server import Server, running_server
+from benchmarks.vectors import DIMENSION, Floats, make
+from vectis.entrypoints.cli.load import LoadReport, load, post
+
+SEARCH = "/api/v1/vectors/search"
+CLIENTS = 16
+STABLE, CANDIDATE = "bench_1", "bench_2"
+RESTING, ROLLED = "resting", "rolled"
+WAIT_S = 120.0
+LONG_S = 86_400.0
+
+ASKED: dict[str, Sequence[str]] = {
+    "collection": (STABLE,),
+    "alias at rest": (RESTING,),
+    "both collections": (STABLE, CANDIDATE),
+    "canary": (ROLLED,),
+}
+"""The names that a turn asks for, one after the other. A canary asks two collections, and so does what it is held against."""
+
+RATIOS = {"alias_at_rest": ("alias at rest", "collection"), "canary": ("canary", "both collections")}
+
+
+def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
+    """Two collections of the same vectors, two aliases, a canary of half the traffic on one of them."""
+    vectors, queries = make(points, part=0), make(500, part=1)
+    with running_server() as server:
+        for name in (STABLE, CANDIDATE):
+            server.create(name, DIMENSION)
+            server.upload(name, vectors)
+            server.optimize(name)
+        for alias in (RESTING, ROLLED):
+            server.http.put(f"/api/v1/aliases/{alias}", json={"collection": STABLE}).raise_for_status()
+        rollout = _begin(server)
+        requests = {turn: _requests(queries, names) for turn, names in ASKED.items()}
+        runs: dict[str, list[LoadReport]] = {turn: [] for turn in requests}
+        for number in range(rounds):
+            for turn in sorted(requests, reverse=number % 2 == 1):
+                runs[turn].append(_load(server.url, requests[turn], seconds))
+        return {
+            "points": points,
+            "clients": CLIENTS,
+            "requests_per_s": {turn: [round(r.requests_per_s) for r in reports] for turn, reports in runs.items()},
+            "latency_ms_p99": {turn: [r.latency_ms_p99 for r in reports] for turn, reports in runs.items()},
+            "errors": sum(r.errors for reports in runs.values() for r in reports),
+            "ratios": {name: _compared(runs[of], runs[to]) for name, (of, to) in RATIOS.items()},
+            "measured_by_the_canary": _measured(server, rollout),
+        }
+
+
+def _begin(server: Server) -> str:
+    """The id of a canary in its first stage, in which it stays."""
+    stage = {"weight_percent": 50, "duration_s": LONG_S, "duration_max_s": LONG_S}
+    spec = {
+        "alias": ROLLED,
+        "change": "search_config",
+        "strategy": "canary",
+        "candidate": CANDIDATE,
+        "stages": [stage],
+        "metrics": [{"name": "error_rate", "margin": 0.5, "tolerance": 0.9}],
+    }
+    answer = server.http.post("/api/v1/rollouts", json=spec).raise_for_status()
+    rollout: str = answer.json()["id"]
+    deadline = monotonic() + WAIT_S
+    while (seen := server.http.get(f"/api/v1/rollouts/{rollout}").json())["since"] is None or seen["step"] != "stage":
+        if monotonic() > deadline:
+            raise SystemExit(f"the canary is not in its stage: {seen}")
+        sleep(0.1)  # another process moves it on
+    return rollout
+
+
+def _measured(server: Server, rollout: str) -> dict[str, Any]:
+    """What the last look of the reconciler saw: that the canary's queries were really measured and judged."""
+    explained = server.http.get(f"/api/v1/rollouts/{rollout}/explain").raise_for_status().json()
+    judgement = explained["judgements"][-1]["judgement"]
+    return {metric["name"]: metric["samples"] for metric in (*judgement["metrics"], judgement["split"])}
+
+
+def _compared(reports: list[LoadReport], held_against: list[LoadReport]) -> dict[str, Any]:
+    shares = [
+        one.requests_per_s / other.requests_per_s for one, other in zip(reports, held_against, strict=True)
+    ]  # fmt: skip
+    return {
+        "share_of_throughput": [round(share, 3) for share in shares],
+        "median_share": round(statistics.median(shares), 3),
+    }
+
+
+def _requests(queries: Floats, names: Sequence[str]) -> list[bytes]:
+    bodies = [
+        {"collection": names[number % len(names)], "query_vector": vector.tolist(), "limit": LIMIT}
+        for number, vector in enumerate(queries)
+    ]
+    return [post(SEARCH, json.dumps(body).encode(), "application/json") for body in bodies]
+
+
+def _load(url: str, requests: list[bytes], seconds: float) -> LoadReport:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(load(url, requests, CLIENTS, seconds))
