@@ -103,6 +103,9 @@ def test_readable_output_names_rank_place_and_time(vectis: Command, pages: Path)
     assert vectis("ingest", str(pages), "--collection", "readable").stdout.startswith(
         "readable: 0 sent, 5 unchanged, 0 removed"
     )
+    similar = vectis("similar", "--text", "coffee", "--collection", "readable", "--diversity", "0.3", "-n", "1").stdout
+    assert " 1  " in similar
+    vectis("similar", "--collection", "readable", status=2)
     shown = vectis("search", "first crack", "--collection", "readable", "--explain")
     assert " 1  " in shown.stdout.splitlines()[0]
     assert "roast.html" in shown.stdout

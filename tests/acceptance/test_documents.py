@@ -79,6 +79,17 @@ def test_filters_narrow_and_groups_can_be_taken_apart(http: httpx.Client, docs: 
     assert all(r["payload"]["document_id"] for r in chunks)
 
 
+def test_what_is_like_a_document_is_found_by_its_id(http: httpx.Client, docs: str) -> None:
+    body = {"collection": docs, "positive": [{"id": "guide/aliases.md"}], "explain": True}
+    first, last = http.post("/api/v1/similar", json=body).raise_for_status().json()["results"]
+    assert (first["id"], last["id"]) == ("guide/backup.md", "cooking.md")
+    assert set(first["explanation"]["prefetches"]) == {"dense", "document_dense"}
+    bread = {**body, "positive": [{"text": "a recipe for rye bread"}], "diversity": 0.2}
+    assert http.post("/api/v1/similar", json=bread).raise_for_status().json()["results"][0]["id"] == "cooking.md"
+    absent = http.post("/api/v1/similar", json={**body, "negative": [{"id": "no-such-document"}]})
+    assert (absent.status_code, absent.json()["field"]) == (404, "negative[0]")
+
+
 def test_sending_the_same_again_does_no_work(http: httpx.Client, docs: str) -> None:
     put = http.post("/api/v1/collections/docs/documents", params={"wait": "true"}, json={"documents": DOCUMENTS})
     assert put.json()["unchanged"] == 3

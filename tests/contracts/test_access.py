@@ -24,6 +24,7 @@ VECTOR_SEARCH = {**VECS, "query_vector": [1.0, 0.0]}
 
 EXAMPLES = {
     "search": Example({**DOCS, "query": "apples"}),
+    "similar": Example({**VECS, "positive": [{"id": 0}]}),
     "search_vectors": Example(VECTOR_SEARCH),
     "search_vectors_batch": Example({"searches": [VECTOR_SEARCH, VECTOR_SEARCH]}),
     "create_collection": Example({"name": "@made", "vectors": {"dense": {"size": 2}}}),

@@ -22,7 +22,7 @@ from vectis.domain.profiles import (
 )
 from vectis.domain.queries import EngineQuery, Fusion, Nearest, Rrf, SearchParams, Selector
 from vectis.domain.schema import CollectionSchema, check_vectors
-from vectis.search.requests import Mode, TextSearch, VectorSearch
+from vectis.search.requests import DocumentSearch, Mode, Overrides, SimilarSearch, TextSearch, VectorSearch
 from vectis.search.scores import Prefetched
 
 GROUP_OVERSAMPLING = 5
@@ -101,12 +101,43 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
         settings = msgspec.structs.replace(settings, fusion=fusion, rerank=request.overrides.rerank)
     if request.mode == "best":
         settings = msgspec.structs.replace(settings, rerank=settings.rerank or Rerank())
+    using = _VECTORS_OF[request.mode]
+    if request.diversity and len(using) == 1:
+        raise InvalidInput(f"diversity: mode {request.mode} ranks without; use default or best", field="diversity")
+    return _planned(request, collection, limits, settings, using)
+
+
+def plan_similar(request: SimilarSearch, collection: Collection, limits: SearchLimits) -> TextPlan:
+    """Check a search by examples among documents, which ranks by meaning: chunks, and documents as a whole.
+
+    Raises LimitExceeded, InvalidFilter, InvalidInput.
+    """
+    if request.using not in (None, DENSE):
+        raise InvalidInput("using: documents are compared by their own vectors; leave it out", field="using")
+    settings = request.overrides.over(collection.profile.search)
+    weights = settings.fusion if isinstance(settings.fusion, Scores) else Scores()
+    if not (weights.dense or weights.document_dense):
+        weights = Scores()
+    settings = msgspec.structs.replace(settings, fusion=weights, rerank=None)
+    return _planned(request, collection, limits, settings, (DENSE,))
+
+
+def _planned(
+    request: DocumentSearch,
+    collection: Collection,
+    limits: SearchLimits,
+    settings: SearchSettings,
+    using: tuple[str, ...],
+) -> TextPlan:
     check_search(settings, at="settings")
+    if not 0 <= request.diversity <= 1:
+        raise InvalidInput(f"diversity: {request.diversity} is outside 0 to 1", field="diversity")
+    if request.diversity and not isinstance(settings.fusion, Scores):
+        raise InvalidInput("diversity: only a fusion of type scores can have it", field="diversity")
     limit = settings.limit if request.limit is None else request.limit
     _check_window(limit, request.offset, limits)
     if request.filter is not None:
         check(request.filter)
-    using = _VECTORS_OF[request.mode]
     wanted = request.offset + limit
     candidates = min(wanted * GROUP_OVERSAMPLING, max(CANDIDATES_MAX, wanted)) if request.group else wanted
     schema = collection.profile.schema
@@ -123,7 +154,7 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     )
 
 
-def engine_query(request: TextSearch, plan: TextPlan, vectors: dict[str, Dense | SparseVector]) -> EngineQuery:
+def engine_query(request: DocumentSearch, plan: TextPlan, vectors: dict[str, Dense | SparseVector]) -> EngineQuery:
     """The one question for the engine, from the vectors that could be made (in the order of `plan.using`)."""
     prefetches = tuple(_prefetch(name, vectors[name], request, plan) for name in plan.using if name in vectors)
     return EngineQuery(
@@ -139,7 +170,7 @@ def engine_query(request: TextSearch, plan: TextPlan, vectors: dict[str, Dense |
 
 
 def score_prefetches(
-    request: TextSearch, plan: TextPlan, weights: Scores, vectors: dict[str, Dense | SparseVector]
+    request: DocumentSearch, plan: TextPlan, weights: Scores, vectors: dict[str, Dense | SparseVector]
 ) -> list[Prefetch]:
     """The questions of a fusion of scores, from the vectors that could be made; none where every weight is 0.
 
@@ -193,7 +224,7 @@ def vector_query(request: VectorSearch, collection: Collection, limits: SearchLi
     if request.filter is not None:
         check(request.filter)
     schema = collection.profile.schema
-    using = request.using or _only_vector(schema, sparse=isinstance(request.vector, SparseVector))
+    using = request.using or only_vector(schema, sparse=isinstance(request.vector, SparseVector))
     check_vectors(schema, {using: request.vector}, at="query_vector")
     nearest = Nearest(
         vector=request.vector,
@@ -212,6 +243,25 @@ def vector_query(request: VectorSearch, collection: Collection, limits: SearchLi
     )
 
 
+def as_vector_search(request: SimilarSearch, collection: Collection, using: str, vector: Dense) -> VectorSearch:
+    """A search by examples among own vectors, which belong to no document. Unsupported for what only documents have."""
+    if request.diversity or request.explain or request.overrides != Overrides():
+        raise Unsupported("diversity, explain, settings: only document collections have them; leave them out")
+    limit = collection.profile.search.limit if request.limit is None else request.limit
+    return VectorSearch(
+        vector=vector,
+        using=using,
+        limit=limit,
+        offset=request.offset,
+        filter=request.filter,
+        params=SearchParams(exact=True) if request.exact else None,
+        score_threshold=request.score_threshold,
+        with_payload=request.with_payload,
+        with_vectors=request.with_vectors,
+        routing=request.routing,
+    )
+
+
 def default_params(settings: SearchSettings) -> SearchParams:
     """The profile's search effort for dense vectors."""
     return SearchParams(
@@ -222,11 +272,11 @@ def default_params(settings: SearchSettings) -> SearchParams:
     )
 
 
-def _dense_params(request: TextSearch, settings: SearchSettings) -> SearchParams:
+def _dense_params(request: DocumentSearch, settings: SearchSettings) -> SearchParams:
     return SearchParams(exact=True) if request.exact else default_params(settings)
 
 
-def _prefetch(name: str, vector: Dense | SparseVector, request: TextSearch, plan: TextPlan) -> Nearest:
+def _prefetch(name: str, vector: Dense | SparseVector, request: DocumentSearch, plan: TextPlan) -> Nearest:
     if name == DENSE:
         depth, params = plan.settings.prefetch_dense, _dense_params(request, plan.settings)
     else:
@@ -245,7 +295,8 @@ def _check_window(limit: int, offset: int, limits: SearchLimits) -> None:
         raise InvalidInput("limit: must be 1 or more, and offset 0 or more", field="limit")
 
 
-def _only_vector(schema: CollectionSchema, *, sparse: bool) -> str:
+def only_vector(schema: CollectionSchema, *, sparse: bool) -> str:
+    """The name of the vector that is meant when none is named. InvalidVector when several could be."""
     names = list(schema.sparse if sparse else schema.dense)
     usual = SPARSE if sparse else DENSE
     if usual in names:

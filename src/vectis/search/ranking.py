@@ -5,13 +5,15 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from vectis.domain.errors import RerankerUnavailable
-from vectis.domain.points import ScoredPoint
+from vectis.domain.points import ScoredPoint, SparseVector
 from vectis.domain.ports.engine import PointReader
+from vectis.domain.profiles import DENSE
 from vectis.search import assemble, plan
+from vectis.search.diversity import POOL, diverse
 from vectis.search.laps import Laps
-from vectis.search.requests import Hit, TextSearch
+from vectis.search.requests import DocumentSearch, Hit, TextSearch
 from vectis.search.reranking import RERANK, Reranking
-from vectis.search.scores import Prefetched, ScoreFusion
+from vectis.search.scores import Prefetched, Ranked, ScoreFusion
 
 
 class ScoreRanker:
@@ -22,7 +24,12 @@ class ScoreRanker:
         self._reranking = reranking
 
     async def hits(
-        self, name: str, request: TextSearch, text_plan: plan.TextPlan, prefetches: Sequence[plan.Prefetch], laps: Laps
+        self,
+        name: str,
+        request: DocumentSearch,
+        text_plan: plan.TextPlan,
+        prefetches: Sequence[plan.Prefetch],
+        laps: Laps,
     ) -> tuple[list[Hit], tuple[str, ...]]:
         """The hits that are shown, and what they were ranked without."""
         if not prefetches:  # those with a weight could not be asked
@@ -32,14 +39,19 @@ class ScoreRanker:
         found = plan.found(prefetches, answers)
         fusion = ScoreFusion(found, assemble.document_of, group=request.group)
         degraded: tuple[str, ...] = ()
-        if text_plan.rerank is not None:
+        if text_plan.rerank is not None and isinstance(request, TextSearch):
             weight = sum(each.weight for each in prefetches)
             try:
                 fusion = await self._reranked(name, request, text_plan, fusion, found, weight)
             except RerankerUnavailable:
                 degraded = (RERANK,)
             laps.end("rerank")
-        return await self._shown(name, request, text_plan, fusion, laps), degraded
+        ranked = [
+            each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
+        ]
+        if request.diversity and ranked:
+            ranked = await self._diverse(name, request.diversity, fusion, ranked)
+        return await self._shown(name, request, text_plan, fusion, ranked, laps), degraded
 
     async def _reranked(
         self,
@@ -66,13 +78,29 @@ class ScoreRanker:
         sides = [replace(side, share=side.share * (1 - share)) for side in found]
         return ScoreFusion([*sides, judged], assemble.document_of, group=request.group)
 
+    async def _diverse(self, name: str, strength: float, fusion: ScoreFusion, ranked: Sequence[Ranked]) -> list[Ranked]:
+        """The first ones in an order of more diversity, then the others."""
+        first = ranked[:POOL]
+        chunks = [fusion.chunks(each.subject)[0] for each in first]
+        records = await self._reader.retrieve(name, chunks, with_payload=False, with_vectors=[DENSE])
+        vectors = {
+            record.id: vector
+            for record in records
+            if (vector := (record.vectors or {}).get(DENSE)) is not None and not isinstance(vector, SparseVector)
+        }
+        order = diverse([each.score for each in first], chunks, vectors, strength)
+        return [*(first[place] for place in order), *ranked[POOL:]]
+
     async def _shown(
-        self, name: str, request: TextSearch, text_plan: plan.TextPlan, fusion: ScoreFusion, laps: Laps
+        self,
+        name: str,
+        request: DocumentSearch,
+        text_plan: plan.TextPlan,
+        fusion: ScoreFusion,
+        ranked: Sequence[Ranked],
+        laps: Laps,
     ) -> list[Hit]:
         """Read the few points of the window that was asked for."""
-        ranked = [
-            each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
-        ]
         window = ranked[request.offset : request.offset + text_plan.limit]
         chunks = [fusion.chunks(each.subject) for each in window]
         laps.end("assemble")

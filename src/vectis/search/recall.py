@@ -11,7 +11,7 @@ from vectis.domain.points import SparseVector
 from vectis.domain.ports.directory import Resolved
 from vectis.domain.ports.measurements import RecallLog
 from vectis.domain.queries import HNSW_EF_MAX
-from vectis.search.requests import Answer, Asked, TextSearch, VectorSearch, exactly
+from vectis.search.requests import Answer, Asked, SimilarSearch, TextSearch, VectorSearch, exactly
 from vectis.search.shadows import Ask
 from vectis.search.spare_time import EvenSample, SpareTime
 
@@ -95,8 +95,10 @@ class RecallWatch:
             self._log.effort_raised(collection, watched.effort, recall=recall)
 
 
-def _by_graph(request: TextSearch | VectorSearch) -> bool:
+def _by_graph(request: TextSearch | SimilarSearch | VectorSearch) -> bool:
     """Whether the collection's settings said how hard to look, and the answer could have missed something."""
-    if isinstance(request, TextSearch):
-        return request.mode != "sparse" and not request.exact and request.overrides.hnsw_ef is None
-    return request.params is None and not isinstance(request.vector, SparseVector)
+    if isinstance(request, VectorSearch):
+        return request.params is None and not isinstance(request.vector, SparseVector)
+    if isinstance(request, TextSearch) and request.mode == "sparse":
+        return False
+    return not request.exact and request.overrides.hnsw_ef is None

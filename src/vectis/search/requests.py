@@ -39,22 +39,50 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
         return msgspec.structs.replace(settings, **given) if given else settings
 
 
-class TextSearch(msgspec.Struct, frozen=True):
-    """A question in words. `group` joins the chunks of a document into one result; `exact` uses no index of dense vectors."""
+class DocumentSearch(msgspec.Struct, frozen=True, kw_only=True):
+    """What every search of documents may say. `group` joins the chunks of a document into one result.
 
-    query: str
-    mode: Mode = "default"
+    `diversity`, 0 to 1: how much results shall differ from those before them. `exact` uses no index of dense vectors.
+    """
+
     limit: int | None = None
     offset: int = 0
     filter: Filter | None = None
     score_threshold: float | None = None
     group: bool = True
+    diversity: float = 0.0
     with_payload: Selector = True
     with_vectors: Selector = False
     explain: bool = False
     overrides: Overrides = Overrides()
     exact: bool = False
     routing: Routing = Routing()
+
+
+class TextSearch(DocumentSearch, frozen=True):
+    """A question in words."""
+
+    query: str
+    mode: Mode = "default"
+
+
+class Example(msgspec.Struct, frozen=True):
+    """What a result shall be like, or not: one of a document (or, in a collection of own vectors, a point), a text, a vector."""
+
+    id: PointId | None = None
+    text: str | None = None
+    vector: Dense | None = None
+
+
+class SimilarSearch(DocumentSearch, frozen=True):
+    """What is like `positive` and not like `negative`; the examples themselves are no results.
+
+    `using` names the dense vector in a collection of own vectors.
+    """
+
+    positive: tuple[Example, ...]
+    negative: tuple[Example, ...] = ()
+    using: str | None = None
 
 
 class VectorSearch(msgspec.Struct, frozen=True):
@@ -72,14 +100,14 @@ class VectorSearch(msgspec.Struct, frozen=True):
     routing: Routing = Routing()
 
 
-Asked = TypeVar("Asked", TextSearch, VectorSearch)
+Asked = TypeVar("Asked", TextSearch, SimilarSearch, VectorSearch)
 
 
 def exactly(query: Asked) -> Asked:
     """The same by exact search, without any index of dense vectors."""
-    if isinstance(query, TextSearch):
-        return replace(query, exact=True)
-    return replace(query, params=SearchParams(exact=True))
+    if isinstance(query, VectorSearch):
+        return replace(query, params=SearchParams(exact=True))
+    return replace(query, exact=True)
 
 
 class Place(msgspec.Struct, frozen=True):

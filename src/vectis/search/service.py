@@ -21,14 +21,18 @@ from vectis.domain.queries import EngineQuery
 from vectis.domain.routes import Routing
 from vectis.search import assemble, plan
 from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.examples import Examples, without_examples
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.laps import Laps
 from vectis.search.ranking import ScoreRanker
 from vectis.search.recall import RecallWatch
-from vectis.search.requests import Answer, Asked, Hit, TextSearch, VectorSearch
+from vectis.search.requests import Answer, Asked, Hit, SimilarSearch, TextSearch, VectorSearch
 from vectis.search.reranking import Reranking
 from vectis.search.shadows import Ask, Shadows
+
+SIMILAR = "similar"
+"""What a search by examples is counted as, beside the modes of searches in words and `vector`."""
 
 
 class SearchService:
@@ -52,6 +56,7 @@ class SearchService:
         self._directory = directory
         self._reader = reader
         self._ranker = ScoreRanker(reader, Reranking(reranker, reader))
+        self._examples = Examples(reader, embeddings)
         self._indexes = indexes
         self._embeddings = embeddings
         self._sparse = sparse
@@ -72,6 +77,10 @@ class SearchService:
     async def search_vector(self, by: CollectionPass, request: VectorSearch) -> Answer:
         """Answer a question given as a vector. Raises as search_text, and InvalidVector or WrongDimension."""
         return await self._measured(by, request, "vector", self._vector)
+
+    async def similar(self, by: CollectionPass, request: SimilarSearch) -> Answer:
+        """What is like some examples and not like others. Raises as search_vector, and DocumentNotFound or PointNotFound."""
+        return await self._measured(by, request, SIMILAR, self._similar)
 
     async def search_vectors(self, searches: Sequence[tuple[CollectionPass, VectorSearch]]) -> list[Answer]:
         """Answer several vector searches, each with its pass, in order; one that fails fails them all.
@@ -94,6 +103,28 @@ class SearchService:
         engine_ms = self._since(started)
         keys = await self._indexes.keys(to.collection.name, request.filter)
         return _answer(to, assemble.plain_hits(points), (), {"engine": engine_ms}, keys)
+
+    async def _similar(self, request: SimilarSearch, to: Resolved) -> Answer:
+        collection, laps = to.collection, Laps(self._clock)
+        wanted = without_examples(request, collection)
+        if collection.profile.embedding is not None:
+            text_plan = plan.plan_similar(wanted, collection, self._limits)
+            _, vector = await self._examples.vector(wanted, collection)
+            laps.end("embed")
+            weights = text_plan.fusion
+            assert isinstance(weights, Scores), "documents are compared by their scores"
+            prefetches = plan.score_prefetches(wanted, text_plan, weights, {DENSE: vector})
+            hits, _ = await self._ranker.hits(collection.name, wanted, text_plan, prefetches, laps)
+        else:
+            using, vector = await self._examples.vector(wanted, collection)
+            laps.end("embed")
+            query = plan.vector_query(
+                plan.as_vector_search(wanted, collection, using, vector), collection, self._limits
+            )
+            hits = assemble.plain_hits(await self._reader.query(collection.name, query))
+            laps.end("engine")
+        keys = await self._indexes.keys(collection.name, request.filter)
+        return _answer(to, hits, (), laps.stages_ms, keys)
 
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)

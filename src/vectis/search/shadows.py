@@ -12,7 +12,7 @@ from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory, Resolved
 from vectis.domain.ports.measurements import PairLog
 from vectis.domain.routes import Mirror, Route
-from vectis.search.requests import Answer, Asked, TextSearch, VectorSearch, exactly
+from vectis.search.requests import Answer, Asked, SimilarSearch, TextSearch, VectorSearch, exactly
 from vectis.search.spare_time import EvenSample, SpareTime
 
 DIFFERENT_OVERLAP = 0.5
@@ -108,5 +108,11 @@ class Shadows:
         return blake2b(query.encode(errors="surrogatepass"), digest_size=8).hexdigest()
 
 
-def _text(query: TextSearch | VectorSearch) -> str:
-    return query.query if isinstance(query, TextSearch) else repr(query.vector)
+def _text(query: TextSearch | SimilarSearch | VectorSearch) -> str:
+    match query:
+        case TextSearch():
+            return query.query
+        case SimilarSearch():
+            return repr((query.positive, query.negative))
+        case VectorSearch():
+            return repr(query.vector)

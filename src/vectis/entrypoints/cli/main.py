@@ -14,6 +14,7 @@ COMMANDS = {
     "worker": ("worker", "Run worker processes of their own, beside or without a server here."),
     "ingest": ("ingest", "Bring files, folders and checkouts of documentation into a collection."),
     "search": ("search", "Ask a question in words and show the ranked answers."),
+    "similar": ("similar", "Find what is like some documents, and not like others."),
     "collections": ("collections", "List, show, create, configure, delete and optimize collections; set aliases."),
     "documents": ("documents", "List, show, put and delete documents of a collection."),
     "jobs": ("jobs", "List, show, wait for, retry, cancel and recover background jobs; count them."),

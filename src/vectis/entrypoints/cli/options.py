@@ -25,6 +25,9 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, errors too (on stderr).")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Collection or alias.")]
+Diversity = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="How much results shall differ from those before them, 0 to 1.")
+]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 

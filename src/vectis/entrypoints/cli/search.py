@@ -10,7 +10,7 @@ from vectis.entrypoints.cli.api import member
 from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.filters import read_filter
 from vectis.entrypoints.cli.main import COMMANDS
-from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, InCollection, Url
+from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Diversity, InCollection, Url
 from vectis.entrypoints.cli.output import console, marked, notes, print_json
 
 app = typer.Typer(add_completion=False)
@@ -37,6 +37,7 @@ def search(
     filters: Annotated[
         list[str] | None, typer.Option("--filter", "-f", help="JSON filter or key=value; several must all hold.")
     ] = None,
+    diversity: Diversity = 0.0,
     explain: Annotated[bool, typer.Option("--explain", help="Show how each score came about.")] = False,
     as_json: AsJson = False,
     url: Url = None,
@@ -46,6 +47,8 @@ def search(
     body: dict[str, Any] = {"collection": collection, "query": query, "limit": limit, "mode": mode.value}
     if explain:
         body["explain"] = True
+    if diversity:
+        body["diversity"] = diversity
     if (wanted := read_filter(filters or [])) is not None:
         body["filter"] = wanted
     answer = ask(lambda api: api.post("/search", body), url, data_dir, as_json=as_json)

@@ -1,7 +1,7 @@
 """What callers send: one struct per request body or query string. Mapping to domain types is in the handlers."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import msgspec
 
@@ -27,6 +27,7 @@ Floats = list[float] | bytes
 """A dense vector: numbers, or raw little-endian float32 (binary in MessagePack, base64 in JSON)."""
 
 Limit = Annotated[int, msgspec.Meta(ge=1)]
+Diversity = Annotated[float, msgspec.Meta(ge=0, le=1)]
 HealthTimeout = Annotated[float, msgspec.Meta(ge=1, le=600)]
 Offset = Annotated[int, msgspec.Meta(ge=0)]
 
@@ -156,6 +157,39 @@ class SearchBody(Shape, frozen=True):
     filter: Filter | None = None
     score_threshold: float | None = None
     group: bool = True
+    diversity: Diversity = 0.0
+    with_payload: Selector = True
+    with_vectors: Selector = False
+    explain: bool = False
+    settings: Overrides = Overrides()
+
+
+class ExampleBody(Shape, frozen=True):
+    """Exactly one of: the id of a document (in a collection of own vectors: of a point), a text, a dense vector."""
+
+    id: PointId | None = None
+    text: str | None = None
+    vector: Floats | None = None
+
+
+class SimilarBody(Shape, frozen=True):
+    """What results shall be like, and what not. The examples themselves are no results.
+
+    In a collection of own vectors `using` names the vector, and there is no diversity, explain and settings.
+    """
+
+    mode: ClassVar[str] = "similar"
+
+    collection: str
+    positive: Annotated[list[ExampleBody], msgspec.Meta(min_length=1)]
+    negative: list[ExampleBody] = []
+    limit: Limit | None = None
+    offset: Offset = 0
+    filter: Filter | None = None
+    score_threshold: float | None = None
+    using: str | None = None
+    group: bool = True
+    diversity: Diversity = 0.0
     with_payload: Selector = True
     with_vectors: Selector = False
     explain: bool = False

@@ -34,6 +34,8 @@ PEOPLE = Permission.MANAGE_USERS
 SEARCH = (
     Operation("search", "POST", f"{V1}/search", READ, "Search documents by words", search.text,
               answers.SearchAnswer, body=bodies.SearchBody, kept=True, routed=True),
+    Operation("similar", "POST", f"{V1}/similar", READ, "Find what is like examples", search.similar,
+              answers.SearchAnswer, body=bodies.SimilarBody, kept=True, routed=True),
     Operation("search_vectors", "POST", f"{V1}/vectors/search", READ, "Find the points nearest to a vector", search.vector,
               answers.SearchAnswer, body=bodies.VectorSearchBody, kept=True, routed=True,
               raw=RawBody(search.raw_vector, bodies.RawVectorQuery)),

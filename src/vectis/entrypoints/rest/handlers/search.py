@@ -6,12 +6,12 @@ from vectis.domain.points import dense
 from vectis.domain.queries import SearchParams
 from vectis.domain.routes import Routing
 from vectis.entrypoints.rest import answers
-from vectis.entrypoints.rest.bodies import VectorSearchBody
+from vectis.entrypoints.rest.bodies import ExampleBody, VectorSearchBody
 from vectis.entrypoints.rest.operation import Call
 from vectis.entrypoints.rest.variants import answered_by
 from vectis.entrypoints.rest.wire import answer_out, vector_in
 from vectis.runtime.telemetry import request_id_var
-from vectis.search.requests import TextSearch, VectorSearch
+from vectis.search.requests import Example, SimilarSearch, TextSearch, VectorSearch
 
 log = structlog.stdlib.get_logger("vectis.search")
 
@@ -29,6 +29,7 @@ async def text(call: Call) -> answers.SearchAnswer:
             filter=body.filter,
             score_threshold=body.score_threshold,
             group=body.group,
+            diversity=body.diversity,
             with_payload=body.with_payload,
             with_vectors=body.with_vectors,
             explain=body.explain,
@@ -48,6 +49,32 @@ async def text(call: Call) -> answers.SearchAnswer:
         took_ms=answer.took_ms,
         degraded=answer.degraded,
     )
+    return answer_out(call.caller, answer, explain=body.explain)
+
+
+async def similar(call: Call) -> answers.SearchAnswer:
+    """What is like examples and not like others."""
+    body = call.body
+    answer = await call.services.search.similar(
+        call.may(body.collection),
+        SimilarSearch(
+            positive=_examples(body.positive, "positive"),
+            negative=_examples(body.negative, "negative"),
+            using=body.using,
+            limit=body.limit,
+            offset=body.offset,
+            filter=body.filter,
+            score_threshold=body.score_threshold,
+            group=body.group,
+            diversity=body.diversity,
+            with_payload=body.with_payload,
+            with_vectors=body.with_vectors,
+            explain=body.explain,
+            overrides=body.settings,
+            routing=call.routing,
+        ),
+    )
+    call.headers |= answered_by(call.caller, body.collection, answer)
     return answer_out(call.caller, answer, explain=body.explain)
 
 
@@ -82,6 +109,13 @@ async def vector_batch(call: Call) -> answers.SearchAnswers:
     if all(each == said[0] for each in said):  # headers have no room for several
         call.headers |= said[0]
     return answers.SearchAnswers(answers=[answer_out(call.caller, answer, explain=False) for answer in found])
+
+
+def _examples(bodies: list[ExampleBody], field: str) -> tuple[Example, ...]:
+    return tuple(
+        Example(body.id, body.text, None if body.vector is None else dense(body.vector, field=f"{field}[{i}].vector"))
+        for i, body in enumerate(bodies)
+    )
 
 
 async def _nearest(call: Call, name: str, request: VectorSearch) -> answers.SearchAnswer:
