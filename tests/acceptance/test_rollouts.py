@@ -91,7 +91,11 @@ def said(server: RunningServer, *words: str) -> Any:
 
 def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: RunningServer) -> None:
     docs = Alias(server, "docs")
-    began = docs.start(build={**SMALLER, "embedding": {"max_tokens": 128, "query_prefix": "about: "}})
+    build = {**SMALLER, "embedding": {"max_tokens": 128, "query_prefix": "about: "}}
+    estimate = docs.post("/rollouts/estimate", {"alias": docs.name, "change": "reembed", "build": build})
+    assert (estimate["documents"], estimate["cached_percent"], estimate["money"]) == (len(PAGES), 0, 0)
+    assert estimate["seconds"] > 0, "the ingest was measured"
+    began = docs.start(build=build)
     watched = say(server, "watch", began)
     assert watched.returncode == 0, watched.stderr
     assert [line.split("  ")[1] for line in watched.stdout.splitlines()][-2:] == [
@@ -105,6 +109,7 @@ def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: Run
     assert built["profile"]["chunking"] == SMALLER["chunking"]
     assert built["points"] > docs.http.get(f"{V1}/collections/{docs.first}").json()["points"]
     assert (built["profile"]["embedding"]["max_tokens"], built["profile"]["chunking"]["target"]) == (128, 64)
+    assert built["points"] == estimate["chunks"], "all documents were in the sample"
     for collection in (docs.first, seen["candidate"]):
         found = docs.post("/search", {"collection": collection, "query": "a big stove", "mode": "dense"})
         assert (found["degraded"], found["collection"]) == ([], collection), "two profiles, one server"

@@ -154,6 +154,19 @@ async def test_pages_begin_where_the_last_one_said(store: SqlStore, docs: str) -
     assert [stored.document.id for stored in odd.documents] == ["a_1", "é", "中"][:3]
 
 
+async def test_a_sample_is_the_same_ones_and_not_the_first_ones(store: SqlStore, docs: str) -> None:
+    ids = [f"d{n:03}" for n in range(100)]
+    await store.put_documents(docs, [document(id, f"text {id}") for id in ids], job(f"{docs}-1"), NOW)
+    await store.mark_deleted(docs, ids[50:], job(f"{docs}-2"), NOW)
+    sampled = [stored.document.id for stored in await store.sample_documents(docs, limit=10)]
+    assert [stored.document.id for stored in await store.sample_documents(docs, limit=10)] == sampled
+    assert len(set(sampled)) == 10
+    assert set(sampled) < set(ids[:50])
+    assert set(sampled) != set(ids[:10])
+    assert len(await store.sample_documents(docs, limit=1000)) == 50
+    assert await store.sample_documents("absent", limit=10) == []
+
+
 async def test_a_thousand_documents_at_once(store: SqlStore, docs: str) -> None:
     sent = [document(f"d{n:04}", f"text {n}") for n in range(2500)]
     await store.put_documents(docs, sent, job(f"{docs}-1"), NOW)

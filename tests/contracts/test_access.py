@@ -51,6 +51,7 @@ EXAMPLES = {
     "delete_document": Example(**DOCS, id="d3"),
     "get_job": Example(id=JOB),
     "follow_job": Example(id=JOB),
+    "estimate_rollout": Example({"alias": "@rolling", "change": "index_config", "build": {"hnsw": {"m": 8}}}),
     "start_rollout": Example({"alias": "@rolling", "change": "data_refresh", "candidate": "@docs"}),
     "get_rollout": Example(id=ROLLOUT),
     "explain_rollout": Example(id=ROLLOUT),
@@ -96,7 +97,10 @@ OF_ONE_ID = (
     *("get_job", "follow_job", "retry_job", "cancel_job"),
     *("get_rollout", "explain_rollout", "follow_rollout", "change_rollout"),
 )
-TOO_LATE = ("retry_job", "cancel_job", "start_rollout", "change_rollout")
+TOO_LATE = (
+    *("retry_job", "cancel_job", "start_rollout", "change_rollout"),
+    *("configure_collection", "roll_back_search_settings"),
+)
 """The job of the examples is done, one rollout has ended, another is under way: whoever may do this is told so."""
 
 

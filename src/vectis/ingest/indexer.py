@@ -270,8 +270,8 @@ class Indexer:
             run.embedder = None
             return {}
         run.counts.embedded += len(texts)
-        run.counts.embedded_tokens += await asyncio.to_thread(lambda: sum(map(embedder.count_tokens, texts)))
         prefixed = {embedder.profile.document_prefix + text: vector for text, vector in vectors.items()}
+        run.counts.embedded_tokens += await asyncio.to_thread(lambda: sum(map(embedder.count_tokens, prefixed)))
         self._embeddings.remember(embedder.profile, prefixed, monotonic() - started)
         return vectors
 

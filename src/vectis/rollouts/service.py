@@ -18,6 +18,7 @@ from vectis.domain.rollouts import SETTLED, Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Route
 from vectis.domain.schema import check_name
 from vectis.rollouts.building import is_there
+from vectis.rollouts.estimating import Estimate, Estimator
 from vectis.rollouts.pictures import Onlooker, PictureParts, RolloutPicture
 from vectis.rollouts.specs import check_spec
 from vectis.rollouts.surroundings import CollectionKeeping, RolloutParts
@@ -64,12 +65,14 @@ class RolloutService:
         store: RolloutDesk,
         collections: CollectionKeeping,
         embedders: Embedders,
+        estimator: Estimator,
         clock: Clock,
         hook_urls: Sequence[str] = (),
     ) -> None:
         self._store = store
         self._collections = collections
         self._embedders = embedders
+        self._estimator = estimator
         self._clock = clock
         self._hook_urls = frozenset(hook_urls)
 
@@ -83,10 +86,7 @@ class RolloutService:
         spec = replace(spec, alias=by.collection)
         check_spec(spec)
         self._check_asked(spec)
-        route = (await self._store.routes()).get(by.collection)
-        if route is None:
-            raise NotFound(f"alias: no alias is called {by.collection[:140]!r}; set it first", field="alias")
-        stable, now = route.targets[0].collection, self._clock.now()
+        stable, now = await self._stable(by), self._clock.now()
         name = await self._given(by, candidate, stable) if candidate else f"{by.collection}_green_{now.timestamp():.0f}"
         if (candidate is None) != (spec.build is not None):
             raise InvalidInput(
@@ -100,6 +100,16 @@ class RolloutService:
         rollout = Rollout(uuid4().hex, spec, stable, name, created_at=now)
         await self._store.add_rollout(rollout, by=by.caller.name)
         return rollout
+
+    async def estimate(self, by: CollectionPass, spec: RolloutSpec) -> Estimate:
+        """What building the candidate of such a rollout would take. Nothing is begun. Raises as `start` does."""
+        by.require(Permission.WRITE_COLLECTIONS)
+        spec = replace(spec, alias=by.collection)
+        check_spec(spec)
+        stable = await self._stable(by)
+        if spec.build is None:
+            raise InvalidInput("build: without it nothing is built that could be estimated", field="build")
+        return await self._estimator.estimate(stable, await self._collections.cloned(by, spec.build))
 
     async def change(
         self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None
@@ -162,6 +172,12 @@ class RolloutService:
         routes = [route for route in (await self._store.routes()).routes() if by.sees(route.alias)]
         newest = {route.alias: await self._store.rollouts(limit=1, alias=route.alias) for route in routes}
         return [AliasStanding(route, next(iter(newest[route.alias]), None)) for route in routes]
+
+    async def _stable(self, by: CollectionPass) -> str:
+        route = (await self._store.routes()).get(by.collection)
+        if route is None:
+            raise NotFound(f"alias: no alias is called {by.collection[:140]!r}; set it first", field="alias")
+        return route.targets[0].collection
 
     async def _given(self, by: CollectionPass, candidate: CollectionPass, stable: str) -> str:
         candidate.require(Permission.WRITE_COLLECTIONS)

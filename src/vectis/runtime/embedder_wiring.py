@@ -44,9 +44,16 @@ async def open_embedders(stack: AsyncExitStack, settings: EmbedderSettings, path
 
 def price_of(settings: EmbedderSettings) -> Callable[[EmbeddingProfile, str], float]:
     """What embedding a text costs in money, by estimated tokens; nothing with a model that runs here or without a price."""
-    price = settings.price_per_million_tokens
+    price = price_per_token(settings)
 
     def cost(profile: EmbeddingProfile, text: str) -> float:
-        return price and profile.model != USUAL.model and price * estimate_tokens(text) / 1e6
+        of_token = price(profile)
+        return of_token * estimate_tokens(text) if of_token else 0.0
 
     return cost
+
+
+def price_per_token(settings: EmbedderSettings) -> Callable[[EmbeddingProfile], float | None]:
+    """What a token costs in money: nothing with a model that runs here, None at an endpoint without a price."""
+    price = settings.price_per_million_tokens / 1e6 or None
+    return lambda profile: 0.0 if profile.model == USUAL.model else price

@@ -48,11 +48,13 @@ from vectis.domain.ports.reranker import Reranker
 from vectis.ingest.indexer import Indexer
 from vectis.ingest.jobs import REFIT, index_now, ingest_handler, refit_handler, refit_now
 from vectis.ingest.service import INGEST, IngestService
+from vectis.ingest.survey import Surveyor
 from vectis.jobs.expiry import EXPIRE_JOBS, expiry_handler
 from vectis.jobs.service import JobService
 from vectis.operations.caches import CacheDesk
 from vectis.points.service import PointLimits, PointService
 from vectis.rollouts.building import ROLLOUT_BUILD, CandidateBuilder
+from vectis.rollouts.estimating import Estimator
 from vectis.rollouts.keeping import needed_by_rollouts, rollout_at_work
 from vectis.rollouts.reconciler import Reconciler
 from vectis.rollouts.service import RolloutService
@@ -62,7 +64,7 @@ from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Cach
 from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
-from vectis.runtime.embedder_wiring import open_embedders
+from vectis.runtime.embedder_wiring import open_embedders, price_per_token
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
 from vectis.runtime.ranking_wiring import open_reranker
@@ -149,6 +151,12 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 store=parts.store,
                 collections=parts.catalog,
                 embedders=parts.embedders,
+                estimator=Estimator(
+                    store=parts.store,
+                    points=parts.engine,
+                    sample=Surveyor(parts.store, parts.embedders, embeddings).survey,
+                    price_per_token=price_per_token(settings.embedder),
+                ),
                 clock=parts.clock,
                 hook_urls=settings.rollouts.addresses(),
             ),

@@ -9,11 +9,13 @@ from passes import reads, writes
 
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.domain.documents import Document
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import CollectionNotFound, Conflict, EngineUnavailable
 from vectis.domain.jobs import Job, JobState
 from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
 from vectis.ingest.jobs import refit_now
 from vectis.ingest.lengths import has_drifted
+from vectis.ingest.survey import Surveyor
 
 
 def words(prefix: str, count: int = 15) -> str:
@@ -233,6 +235,22 @@ async def test_a_collection_is_refitted_at_once_where_it_has_drifted(world: Any)
     assert (await world.store.collection("docs")).bm25.avg_len == 5.5
     with pytest.raises(CollectionNotFound):
         await refit_now(world.indexer, "absent")
+
+
+async def test_a_survey_counts_what_an_ingest_then_does(world: Any) -> None:
+    world.embeddings = CachedEmbeddings(world.store, world.clock, EmbeddingBounds())
+    world.build(lambda port: port)
+    await world.ingest(FIRST, guide(words("eta"), id="other"))
+    await world.create(name="small", target=8)
+    profile = world.embedder.profile
+    surveyor = Surveyor(world.store, Embedders(profile, [world.source]), world.embeddings)
+    same = (await world.store.collection("docs")).profile
+    known = await surveyor.survey("docs", same, profile)
+    assert (known.sampled, known.tokens_to_embed) == (2, 0)
+    wanted = await surveyor.survey("docs", (await world.store.collection("small")).profile, profile)
+    await world.service.accept(writes("small"), [FIRST, guide(words("eta"), id="other")])
+    counts = await world.run(world.queue.jobs[-1])
+    assert (wanted.chunks, wanted.tokens_to_embed) == (counts["chunks"], counts["embedded_tokens"])
 
 
 async def test_the_same_corpus_in_another_collection_embeds_nothing(world: Any) -> None:

@@ -13,6 +13,10 @@ class NoEmbeddings:
         """None of them."""
         return {}
 
+    async def held(self, profile: EmbeddingProfile, texts: Sequence[str]) -> set[str]:
+        """None of them."""
+        return set()
+
     def remember(self, profile: EmbeddingProfile, vectors: Mapping[str, Dense], took_s: float) -> None:
         """Forgotten at once."""
 

@@ -6,6 +6,7 @@ Vectors of a text never change under one profile, so nothing here can be stale; 
 import asyncio
 from array import array
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from hashlib import blake2b
 from typing import Literal, NamedTuple
 
@@ -118,6 +119,15 @@ class CachedEmbeddings:
                 self._saved(profile, text, kept.cost_us)
         self._stored_misses += len(texts) - len(found)
         return found
+
+    async def held(self, profile: EmbeddingProfile, texts: Sequence[str]) -> set[str]:
+        """See the port. Nobody waits for it in a query, so it may take its time."""
+        digest, hashes = self._digest(profile), {_hash(text): text for text in texts}
+        waiting = {text_hash for text_hash in hashes if (digest, text_hash) in self._waiting}
+        stored: list[StoredEmbedding] = []
+        with suppress(StoreUnavailable):
+            stored = await self._store.embeddings(digest, list(hashes.keys() - waiting))
+        return {hashes[text_hash] for text_hash in waiting | {kept.text_hash for kept in stored}}
 
     def remember(self, profile: EmbeddingProfile, vectors: Mapping[str, Dense], took_s: float) -> None:
         """See the port."""

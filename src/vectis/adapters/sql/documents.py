@@ -91,6 +91,18 @@ class SqlDocuments(SqlJobs):
         async with self._database.read() as connection:
             return await connection.scalar(statement) or 0
 
+    async def sample_documents(self, collection: str, *, limit: int) -> list[StoredDocument]:
+        """See the port."""
+        wanted = (
+            sa.select(documents.c.id)
+            .where(documents.c.collection == collection, documents.c.deleted.is_(False))
+            .order_by(documents.c.content_hash, documents.c.id)
+            .limit(limit)
+        )
+        async with self._database.read() as connection:
+            ids = await _ids(connection, wanted)
+        return await self.documents(collection, ids)
+
     async def copy_documents(
         self, source: str, target: str, *, limit: int, after: str | None, now: datetime
     ) -> list[str]:

@@ -170,6 +170,10 @@ class DocumentStore(Protocol):
         """How many are not deleted."""
         ...
 
+    async def sample_documents(self, collection: str, *, limit: int) -> list[StoredDocument]:
+        """Documents that are not deleted, chosen by the hash of their content: the same ones while nothing changes."""
+        ...
+
     async def copy_documents(
         self, source: str, target: str, *, limit: int, after: str | None, now: datetime
     ) -> list[str]:

@@ -66,6 +66,10 @@ class EmbeddingCache(Protocol):
         """The vectors that are known of these texts, which carry the profile's prefix already."""
         ...
 
+    async def held(self, profile: EmbeddingProfile, texts: Sequence[str]) -> set[str]:
+        """Those texts whose vectors are known. As `known`, but it counts as no use of them."""
+        ...
+
     def remember(self, profile: EmbeddingProfile, vectors: Mapping[str, Dense], took_s: float) -> None:
         """Keep vectors that took `took_s` seconds together to compute; returns at once."""
         ...

@@ -11,7 +11,7 @@ from vectis.entrypoints.cli.api import Api, path_of
 from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, read_table
-from vectis.entrypoints.cli.output import console, moment, print_json, print_table
+from vectis.entrypoints.cli.output import console, moment, print_facts, print_json, print_table
 from vectis.entrypoints.cli.rollout_source import fill_candidate, read_sources
 from vectis.entrypoints.cli.rollout_verbs import RolloutId, show_standing
 from vectis.entrypoints.cli.rollout_view import transition_line, verdicts
@@ -46,6 +46,23 @@ def start(
         return await api.post("/rollouts", spec)
 
     show_standing(ask(begin, url, data_dir, as_json=as_json), as_json=as_json)
+
+
+@app.command(epilog="Example: vectis rollout estimate rollout.json")
+def estimate(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="The same as for start.")],
+    as_json: AsJson = False,
+    url: Url = None,
+    data_dir: DataDir = DEFAULT_FOLDER,
+) -> None:
+    """Say what building the candidate would take, from a sample and from what this server measured; begin nothing."""
+    spec = read_table(file, "FILE")
+    answer = ask(lambda api: api.post("/rollouts/estimate", spec), url, data_dir, as_json=as_json)
+    if as_json:
+        print_json(answer)
+        return
+    unknown = answer.pop("unknown")
+    print_facts({name: f"unknown: {unknown[name]}" if name in unknown else value for name, value in answer.items()})
 
 
 @app.command("list", epilog="Example: vectis rollout list --alias docs")

@@ -19,6 +19,7 @@ from vectis.entrypoints.rest.handlers import (
     server,
 )
 from vectis.entrypoints.rest.operation import PUBLIC, Operation, RawBody
+from vectis.rollouts.estimating import Estimate
 
 V1 = "/api/v1"
 USER = f"{V1}/users/{{user}}"
@@ -125,6 +126,8 @@ SCHEDULES = (
 ROLLOUTS = (
     Operation("start_rollout", "POST", f"{V1}/rollouts", WRITE, "Change what an alias serves", rollouts.start,
               rollout_answers.RolloutView, body=rollout_answers.StartRollout, status=201),
+    Operation("estimate_rollout", "POST", f"{V1}/rollouts/estimate", WRITE, "What building a candidate would take",
+              rollouts.estimate, Estimate, body=rollout_answers.StartRollout),
     Operation("list_rollouts", "GET", f"{V1}/rollouts", READ, "List rollouts, newest first", rollouts.list_all,
               rollout_answers.RolloutList, query=rollout_answers.RolloutsQuery),
     Operation("get_rollout", "GET", f"{V1}/rollouts/{{id}}", READ, "Read a rollout", rollouts.get, rollout_answers.RolloutView),

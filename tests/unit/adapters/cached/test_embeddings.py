@@ -78,6 +78,19 @@ async def test_a_vector_is_known_at_once_and_after_a_restart(store: Watched, clo
     await second.close()
 
 
+async def test_what_is_held_is_told_without_counting_as_use(store: Watched, clock: ManualClock) -> None:
+    cache = cached(store, clock)
+    cache.remember(PROFILE, {"written": VECTOR}, 0.1)
+    await cache.close()
+    cache.remember(PROFILE, {"waiting": VECTOR}, 0.1)
+    assert await cache.held(PROFILE, ["written", "waiting", "absent"]) == {"written", "waiting"}
+    assert await cache.held(OTHER, ["written"]) == set()
+    assert {cache.counts()[name] for name in ("hits_total", "stored_hits_total", "misses_total")} == {0}
+    store.fault = StoreUnavailable("away")
+    assert await cache.held(PROFILE, ["written", "waiting"]) == {"waiting"}
+    assert cache.counts()["faults_total"] == 0
+
+
 async def test_a_known_vector_is_not_asked_of_the_store_again(store: Watched, clock: ManualClock) -> None:
     cache = cached(store, clock)
     cache.remember(PROFILE, {"a": VECTOR}, 0.1)

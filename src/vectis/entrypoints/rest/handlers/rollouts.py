@@ -9,11 +9,12 @@ from msgspec.structs import asdict, replace
 from vectis.domain.access import Caller
 from vectis.domain.errors import InvalidInput
 from vectis.domain.judgements import Judgement, MetricJudgement
-from vectis.domain.rollouts import Rollout, Transition
+from vectis.domain.rollouts import Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Target
 from vectis.entrypoints.rest import rollout_answers as answers
 from vectis.entrypoints.rest.operation import Call
 from vectis.entrypoints.rest.reception import Amendment
+from vectis.rollouts.estimating import Estimate
 from vectis.rollouts.pictures import RolloutPicture
 from vectis.rollouts.service import AliasStanding
 from vectis.rollouts.strategies import default_spec
@@ -31,17 +32,25 @@ _SAID = ("stages", "promotes", "watch_s")
 async def start(call: Call) -> answers.RolloutView:
     """Begin a rollout of an alias."""
     body: answers.StartRollout = call.body
+    candidate = None if body.candidate is None else call.may(body.candidate)
+    began = await call.services.rollouts.start(call.may(body.alias), _spec(body), candidate)
+    call.change = Amendment(None, standing_of(began))
+    return _view(call.caller, began)
+
+
+async def estimate(call: Call) -> Estimate:
+    """What building the candidate of a rollout would take; nothing is begun."""
+    return await call.services.rollouts.estimate(call.may(call.body.alias), _spec(call.body))
+
+
+def _spec(body: answers.StartRollout) -> RolloutSpec:
     given: dict[str, Any] = {
         name: getattr(body, name) for name in ("build", "validation", "metrics", "policy", "hooks")
     }
     given |= {name: value for name in _SAID if (value := getattr(body, name)) is not None}
     if body.grace_s is not msgspec.UNSET:
         given["grace_s"] = body.grace_s
-    spec = replace(default_spec(body.alias, body.strategy, body.change), **given)
-    candidate = None if body.candidate is None else call.may(body.candidate)
-    began = await call.services.rollouts.start(call.may(body.alias), spec, candidate)
-    call.change = Amendment(None, standing_of(began))
-    return _view(call.caller, began)
+    return replace(default_spec(body.alias, body.strategy, body.change), **given)
 
 
 async def list_all(call: Call) -> answers.RolloutList:
