@@ -9,6 +9,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
@@ -54,7 +55,7 @@ def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
             return {
                 "points": points,
                 "search": _compared(runs),
-                "wrong_keys": _floods(guarded.url, requests["with"][1], rounds=rounds, seconds=seconds),
+                "floods": _floods(guarded.url, requests["with"][1], rounds=rounds, seconds=seconds),
             }
 
 
@@ -71,36 +72,40 @@ def _compared(runs: dict[str, list[LoadReport]]) -> dict[str, Any]:
 
 
 def _floods(url: str, good: list[bytes], *, rounds: int, seconds: float) -> dict[str, Any]:
-    """p99 of four good clients alone, and beside floods at each rate, in turns; a flood may not reach its rate."""
+    """p99 of four good clients alone, and beside floods of each kind and rate, in turns; a flood may not reach its rate.
+
+    Harmless requests of the same rate show what of the slowing is the machine's, which the flood's own process shares.
+    """
     alone: list[float] = []
-    beside: dict[int, list[float]] = {rate: [] for rate in RATES}
-    reached: dict[int, list[float]] = {rate: [] for rate in RATES}
+    beside: dict[str, list[float]] = {f"{kind}_{rate}": [] for kind in FLOODS for rate in RATES}
+    answered: dict[str, list[dict[str, float]]] = {name: [] for name in beside}
     for _ in range(rounds):
         alone.append(_load(url, good, 4, seconds).latency_ms_p99)
-        for rate in RATES:
-            command = [sys.executable, "-m", "benchmarks.access", url, str(rate), str(seconds + 1)]
-            with subprocess.Popen(command, stdout=subprocess.PIPE) as flood:
-                beside[rate].append(_load(url, good, 4, seconds).latency_ms_p99)
-                answer, _ = flood.communicate()
-            reached[rate].append(json.loads(answer)["refused_per_s"])
+        for kind in FLOODS:
+            for rate in RATES:
+                command = [sys.executable, "-m", "benchmarks.access", kind, url, str(rate), str(seconds + 1)]
+                with subprocess.Popen(command, stdout=subprocess.PIPE) as flood:
+                    beside[f"{kind}_{rate}"].append(_load(url, good, 4, seconds).latency_ms_p99)
+                    answer, _ = flood.communicate()
+                answered[f"{kind}_{rate}"].append(json.loads(answer))
     return {
         "latency_ms_p99_alone": alone,
-        "latency_ms_p99_beside": {str(rate): values for rate, values in beside.items()},
-        "refused_per_s": {str(rate): [round(value) for value in values] for rate, values in reached.items()},
+        "latency_ms_p99_beside": beside,
+        "answered_per_s_by_status": answered,
         "median_ratio": {
-            str(rate): round(statistics.median(values) / statistics.median(alone), 2) for rate, values in beside.items()
+            name: round(statistics.median(values) / statistics.median(alone), 2) for name, values in beside.items()
         },
     }
 
 
-async def _flood(url: str, rate: float, seconds: float) -> dict[str, float]:
-    """Send well-formed keys that nobody has, each once, at most `rate` a second."""
+async def _flood(kind: str, url: str, rate: float, seconds: float) -> dict[str, float]:
+    """Send requests of a kind, at most `rate` a second over FLOOD_CLIENTS connections; answers a second by status."""
     where = urlsplit(url)
     end, began, sent = perf_counter() + seconds, perf_counter(), 0
-    refused = 0
+    answers: Counter[str] = Counter()
 
     async def one() -> None:
-        nonlocal sent, refused
+        nonlocal sent
         reader, writer = await asyncio.open_connection(where.hostname, where.port)
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while perf_counter() < end:
@@ -108,16 +113,24 @@ async def _flood(url: str, rate: float, seconds: float) -> dict[str, float]:
                 if ahead_s > 0:
                     await asyncio.sleep(ahead_s)  # the pace itself is wanted
                 sent += 1
-                head = f"GET /api/v1/collections HTTP/1.1\r\nhost: x\r\nx-api-key: {make_key('live')[1]}\r\n\r\n"
-                writer.write(head.encode())
+                writer.write(FLOODS[kind]())
                 headers = await reader.readuntil(b"\r\n\r\n")
                 length = headers.lower().split(b"content-length: ")[1].split(b"\r\n")[0]
                 await reader.readexactly(int(length))
-                refused += b" 403 " in headers[:20]
+                answers[headers[9:12].decode()] += 1
         writer.close()
 
     await asyncio.gather(*(one() for _ in range(FLOOD_CLIENTS)))
-    return {"refused_per_s": refused / (perf_counter() - began)}
+    lasted_s = perf_counter() - began
+    return {status: round(count / lasted_s, 1) for status, count in answers.items()}
+
+
+def _wrong_key() -> bytes:
+    """A well-formed key that nobody has, another each time."""
+    return f"GET /api/v1/collections HTTP/1.1\r\nhost: x\r\nx-api-key: {make_key('live')[1]}\r\n\r\n".encode()
+
+
+FLOODS = {"wrong_keys": _wrong_key, "health": lambda: b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n"}
 
 
 def _requests(queries: Floats, key: str) -> list[bytes]:
@@ -139,4 +152,4 @@ def _vectis(*words: str) -> Any:
 
 if __name__ == "__main__":
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as main:
-        print(json.dumps(main.run(_flood(sys.argv[1], float(sys.argv[2]), float(sys.argv[3])))))
+        print(json.dumps(main.run(_flood(sys.argv[1], sys.argv[2], float(sys.argv[3]), float(sys.argv[4])))))

@@ -1,8 +1,12 @@
 """Who is let in, how often, and what every answer carries, on a running server behind a proxy that it trusts."""
 
+from time import monotonic
+
 import httpx
 import pytest
 from serving import StartServer
+
+from vectis.access.waiting import WAIT_S
 
 BEHIND_A_PROXY = {
     "VECTIS_LIMITS__TRUSTED_PROXIES": "127.0.0.0/8",
@@ -34,6 +38,17 @@ def test_an_address_is_counted_told_and_stopped_while_others_go_on(behind: httpx
     assert refused.headers["ratelimit"].startswith('"per_ip";r=0;t=')
     assert asked(behind, "203.0.113.6").status_code == 200
     assert behind.get("/health", headers={"x-forwarded-for": "203.0.113.5"}).status_code == 200
+
+
+def test_a_stranger_who_asks_too_often_waits_for_each_refusal(behind: httpx.Client) -> None:
+    def guess() -> httpx.Response:
+        wrong = {"name": "nobody", "password": "not the password"}
+        return behind.post("/api/v1/tokens", json=wrong, headers={"x-forwarded-for": "203.0.113.7"})
+
+    assert 429 not in [guess().status_code for _ in range(5)]
+    began = monotonic()
+    assert [guess().status_code for _ in range(3)] == [429] * 3
+    assert monotonic() - began >= 3 * WAIT_S - 0.05
 
 
 def test_who_is_not_on_the_list_is_not_let_in_whatever_they_say(behind: httpx.Client) -> None:

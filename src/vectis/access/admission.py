@@ -1,6 +1,7 @@
 """What a request passes besides permissions: the list of addresses, the number at work at once, and how often it may come."""
 
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
 from ipaddress import IPv6Network
 
 import msgspec
@@ -62,6 +63,15 @@ class Admission:
     def leave(self) -> None:
         """End a request that was let in."""
         self._at_work -= 1
+
+    @contextmanager
+    def aside(self) -> Generator[None]:
+        """Within this block a request that was let in is not at work; it comes back without being refused."""
+        self._at_work -= 1
+        try:
+            yield
+        finally:
+            self._at_work += 1
 
     def at_work(self) -> int:
         """How many requests are at work in this process."""

@@ -6,7 +6,7 @@ from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.access import ANYONE, Permission, authorize
 from vectis.domain.errors import EmbedderUnavailable, StoreUnavailable
-from vectis.operations.readiness import Probe, ReadinessService, Surrounding
+from vectis.operations.readiness import SHARED_S, Probe, ReadinessService, Surrounding
 
 
 async def fine() -> str:
@@ -47,6 +47,26 @@ async def test_a_needed_part_that_fails_or_hangs_is_unhealthy() -> None:
     assert found.status == "unhealthy"
     assert "start the database" in found.findings["store"].detail
     assert "0.05 s" in found.findings["engine"].detail
+
+
+async def test_one_look_serves_all_who_ask_at_a_time() -> None:
+    asked: list[str] = []
+    clock = ManualClock()
+
+    async def counted() -> str:
+        asked.append("store")
+        return "answers"
+
+    readiness = ReadinessService(needed={"store": counted}, optional={}, surroundings={}, clock=clock, deadline_s=5.0)
+    found = await asyncio.gather(*(readiness.check() for _ in range(50)))
+    assert {each.status for each in found} == {"healthy"}
+    clock.advance(SHARED_S / 2)
+    await readiness.check()
+    assert len(asked) == 1
+    clock.advance(SHARED_S)
+    later = await readiness.check()
+    assert len(asked) == 2
+    assert later.at > found[0].at
 
 
 async def test_an_examination_says_how_old_each_look_is() -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import msgspec
 from starlette.types import Scope
 
+from vectis.access.waiting import WaitingRoom
 from vectis.domain.access import ANYONE, NOBODY, Caller, Permission, authorize
 from vectis.domain.audit import Act, Decision
-from vectis.domain.errors import AddressNotAllowed, Forbidden, Unauthenticated, VectisError
+from vectis.domain.errors import AddressNotAllowed, Forbidden, RateLimited, Unauthenticated, VectisError
 from vectis.entrypoints.rest.credentials import credential_of
 from vectis.entrypoints.rest.origin import ONLY_TLS, PROTECTING, origin, rate_headers
 from vectis.runtime.services import Services
@@ -37,6 +38,7 @@ class Reception:
         self._authenticate = services.authenticate
         self._admission = services.admission
         self._audit = services.audit
+        self._waiting_room = WaitingRoom()
 
     def meet(self, scope: Scope) -> None:
         """Find out where a request comes from, for all that follows."""
@@ -71,7 +73,8 @@ class Reception:
             return NOBODY
         try:
             caller = self._authenticate(credential_of(scope), address)
-            if not isinstance(caller, Caller):
+            if not isinstance(caller, Caller):  # it has to be looked up
+                await self._wait(scope)
                 caller = await caller
         except (Unauthenticated, Forbidden):
             await self._count(scope, address, None, vector_api=vector_api)
@@ -102,11 +105,23 @@ class Reception:
             return
         self._audit.keep_soon(_act(scope, action, decision, None, f"{error.code}: {error.message}"))
 
+    async def _wait(self, scope: Scope) -> None:
+        """Let a stranger of a busy address wait, once in a request and without a place at work."""
+        if "vectis.waited" not in scope:
+            with self._admission.aside():
+                scope["vectis.waited"] = await self._waiting_room.wait(scope["vectis.origin"].address)
+
     async def _count(self, scope: Scope, address: str, caller: Caller | None, *, vector_api: bool) -> None:
         counted = await self._admission.count(address, caller, vector_api=vector_api)
         if counted:
             scope["vectis.headers"] += rate_headers(counted)
-            self._admission.check(counted)
+            try:
+                self._admission.check(counted)
+            except RateLimited:
+                if caller is None:
+                    self._waiting_room.note(address)
+                    await self._wait(scope)
+                raise
 
 
 def _act(scope: Scope, action: str, decision: Decision, body: Any, reason: str = "") -> Act:
