@@ -2,7 +2,9 @@
 
 import random
 
-from vectis.domain.evidence import LATENCY_GROWTH, VariantTick, latency_counts
+from rollout_world import latency_counts
+
+from vectis.domain.evidence import LATENCY_GROWTH, VariantTick
 from vectis.domain.traffic import added, figures_of
 
 
