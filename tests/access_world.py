@@ -133,7 +133,7 @@ class AccessWorld:
     async def seed(self) -> None:
         """For no tenant and each tenant: vecs, docs, the alias public, the same again under names of its own, and spares.
 
-        An ended rollout of the alias rolled, and a paused one of rolling.
+        Over rolls an ended rollout of the alias rolled, and a paused one of rolling.
         """
         tenants = ("", *self.tenants)
         await asyncio.gather(*(self._seed_tenant(tenant) for tenant in tenants), self._seed_principals())
@@ -213,7 +213,7 @@ class AccessWorld:
     async def _seed_rollout(self, caller: str, alias: str, suffix: str, verb: str) -> str:
         """The id of a rollout of this alias, to which this was done at once."""
         done = partial(self._done, caller)
-        await done("PUT", f"/aliases/{alias}{suffix}", {"collection": f"vecs{suffix}"})
+        await done("PUT", f"/aliases/{alias}{suffix}", {"collection": f"rolls{suffix}"})
         rollout = {"alias": f"{alias}{suffix}", "change": "data_refresh", "candidate": f"docs{suffix}"}
         began = (await done("POST", "/rollouts", rollout))["id"]
         await done("POST", f"/rollouts/{began}/{verb}", {})
@@ -222,6 +222,7 @@ class AccessWorld:
     async def _seed(self, tenant: str, caller: str, suffix: str) -> None:
         done = partial(self._done, caller)
         await done("POST", "/collections", _vectors(f"vecs{suffix}"))
+        await done("POST", "/collections", _vectors(f"rolls{suffix}"))
         await done("PUT", f"/aliases/public{suffix}", {"collection": f"vecs{suffix}"})
         points = [
             {"id": number, "vector": [1.0, number], "payload": {"owner": f"secret-{tenant}"}}

@@ -173,6 +173,7 @@ def test_people_steer_a_canary(server: RunningServer) -> None:
         now = json.loads(next(line for line in stream.iter_lines() if line.startswith("data: "))[6:])
     assert [(each["variant"], each["weight_percent"]) for each in now["targets"]] == [("stable", 50), ("candidate", 50)]
     assert now["transitions"][-1]["stage"] == 1
+    users_are_heard(docs)
     for method, path, body in (
         ("DELETE", f"/collections/{docs.first}", None),
         ("PUT", f"/collections/{docs.first}/search-settings", {"search": {"limit": 3}}),
@@ -196,6 +197,32 @@ def test_people_steer_a_canary(server: RunningServer) -> None:
     settings = docs.http.put(f"{V1}/collections/{docs.first}/search-settings", json={"search": {"limit": 3}})
     assert settings.is_success, "the rollout is over"
     assert docs.http.get(f"{V1}/rollouts/absent/events").json()["code"] == "rollout_not_found"
+
+
+def users_are_heard(docs: Alias) -> None:
+    """While an alias is shared out, what users say of an answer finds the variant that gave it."""
+    asked = {"collection": docs.name, "query": "harbour"}
+    answers = [docs.http.post(f"{V1}/search", json=asked, headers={"X-Routing-Key": "ada"}) for _ in range(2)]
+    first, second = [answer.headers["X-Vectis-Query-Id"] for answer in answers]
+    assert first != second, "a kept answer has an id of its own each time"
+    said = {"query_id": first, "result_id": answers[0].json()["results"][0]["id"], "kind": "click"}
+    variant = answers[0].headers["X-Vectis-Variant"]
+    assert docs.post("/feedback", said) == {"alias": docs.name, "variant": variant, "kept": True}
+    rated = {**said, "query_id": second, "kind": "rating", "value": 0.75}
+    assert docs.post("/feedback", rated)["kept"]
+    for change, field in (
+        ({"query_id": first[:-6]}, "query_id"),
+        ({"value": None}, "value"),
+        ({"kind": "click"}, "value"),
+    ):
+        refused = docs.http.post(f"{V1}/feedback", json={**rated, **change})
+        assert (refused.status_code, refused.json()["field"]) == (422, field)
+    without_key = docs.http.post(f"{V1}/search", json=asked)
+    chosen = docs.http.post(
+        f"{V1}/search", json=asked, headers={"X-Routing-Key": "ada", "X-Vectis-Variant": "candidate"}
+    )
+    of_one = docs.http.post(f"{V1}/search", json={**asked, "collection": docs.first}, headers={"X-Routing-Key": "ada"})
+    assert not any("X-Vectis-Query-Id" in answer.headers for answer in (without_key, chosen, of_one))
 
 
 def test_a_candidate_that_finds_nothing_is_taken_back_and_the_alias_never_moved(server: RunningServer) -> None:

@@ -27,6 +27,7 @@ EXAMPLES = {
     "similar": Example({**VECS, "positive": [{"id": 0}]}),
     "search_vectors": Example(VECTOR_SEARCH),
     "search_vectors_batch": Example({"searches": [VECTOR_SEARCH, VECTOR_SEARCH]}),
+    "give_feedback": Example({"query_id": "of another server", "result_id": "d1", "kind": "click"}),
     "create_collection": Example({"name": "@made", "vectors": {"dense": {"size": 2}}}),
     "describe_collection": Example(**VECS),
     "delete_collection": Example(collection="@spare"),
@@ -128,6 +129,8 @@ def expected(operation: Operation, caller: str | None) -> int:
     of_tenants = not who.tenant or operation.permission in ON_COLLECTIONS
     if not of_tenants or not any(operation.permission in right.permissions for right in who.rights):
         return 403
+    if operation.name == "give_feedback":
+        return 422  # the id of the example is none of this server's
     if caller == "elsewhere":
         named = example(operation).names() and operation.permission in ON_COLLECTIONS
         if named or operation.name == "put_schedule":

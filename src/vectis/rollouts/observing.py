@@ -7,9 +7,11 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, VariantTick
+from vectis.domain.feedback import preferences
 from vectis.domain.judgements import Metric
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.engine import PointReader
+from vectis.domain.ports.feedback import FeedbackStore
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.domain.rollouts import Rollout, Step
 from vectis.domain.traffic import TICK_S, added_up, settled_before
@@ -30,8 +32,17 @@ JUDGED_METRICS = frozenset({"ndcg@10", "recall@10"})
 class EvidenceReader:
     """Reads the evidence of rollouts, each stage from its beginning on; `forget` what is over."""
 
-    def __init__(self, *, traffic: TrafficStore, judged: JudgedQueries, points: PointReader, clock: Clock) -> None:
+    def __init__(
+        self,
+        *,
+        traffic: TrafficStore,
+        feedback: FeedbackStore,
+        judged: JudgedQueries,
+        points: PointReader,
+        clock: Clock,
+    ) -> None:
         self._traffic = traffic
+        self._feedback = feedback
         self._judged = judged
         self._points = points
         self._clock = clock
@@ -63,9 +74,10 @@ class EvidenceReader:
             kept.payload = await self._payload(rollout)
         ticks = await self._ticks(rollout, kept, end)
         pairs = await self._traffic.shadow_pairs(rollout.spec.alias, rollout.route_version, since=rollout.since)
-        is_new = is_first or bool(ticks) or len(pairs) != len(kept.pairs)
+        said = await self._said(rollout, end) if "preference" in names else []
+        is_new = is_first or bool(ticks) or len(pairs) != len(kept.pairs) or len(said) != len(kept.said)
         kept.ticks += ticks
-        kept.pairs, kept.end = pairs, end
+        kept.pairs, kept.said, kept.end = pairs, said, end
         return kept.evidence() if is_new else None
 
     async def _ticks(self, rollout: Rollout, kept: "_Observed", end: datetime) -> list[Tick]:
@@ -82,6 +94,10 @@ class EvidenceReader:
                 Tick(variants.get(STABLE, VariantTick()), variants.get(CANDIDATE, VariantTick()), percent)
             )  # fmt: skip
         return found
+
+    async def _said(self, rollout: Rollout, end: datetime) -> list[float]:
+        opinions = await self._feedback.opinions(rollout.spec.alias, rollout.route_version)
+        return preferences(opinions, candidate=CANDIDATE, before=end)
 
     async def _payload(self, rollout: Rollout) -> dict[str, tuple[float, float]]:
         stable, candidate = [await self._shares(name) for name in (rollout.stable, rollout.candidate)]
@@ -103,6 +119,7 @@ class _Observed:
         self.ticks: list[Tick] = []
         self.seen: set[int] = set()
         self.pairs: list[ShadowPair] = []
+        self.said: list[float] = []
         self.judged: tuple[JudgedPair, ...] = ()
         self.payload: dict[str, tuple[float, float]] = {}
 
@@ -118,7 +135,7 @@ class _Observed:
         return int(age_s // _span_s(age_s) * _span_s(age_s))
 
     def evidence(self) -> Evidence:
-        return Evidence(tuple(self.ticks), tuple(self.pairs), self.judged, payload=self.payload)
+        return Evidence(tuple(self.ticks), tuple(self.pairs), self.judged, tuple(self.said), self.payload)
 
 
 def _span_s(age_s: float) -> float:

@@ -61,16 +61,15 @@ async def look_after_access(stack: AsyncExitStack, server: ServerSettings, authe
     stack.push_async_callback(_end, authenticator, watching)
 
 
-async def open_audit(
-    stack: AsyncExitStack,
-    settings: AuditSettings,
-    paths: FolderLayout,
-    store: SqlStore,
-    clock: SystemClock,
-    metrics: ProcessMetrics,
+async def audit_key(settings: AuditSettings, paths: FolderLayout) -> bytes:
+    """What seals the audit: the same for all servers of one store, and known to nobody else."""
+    return settings.key.reveal().encode() or await asyncio.to_thread(kept_secret, paths.audit_key, setting="audit.key")
+
+
+def open_audit(
+    stack: AsyncExitStack, key: bytes, store: SqlStore, clock: SystemClock, metrics: ProcessMetrics
 ) -> AuditTrail:
     """The audit, which writes what waits before `stack` closes the store."""
-    key = settings.key.reveal().encode() or await asyncio.to_thread(kept_secret, paths.audit_key, setting="audit.key")
     trail = AuditTrail(store, SealKey(key), clock)
     stack.push_async_callback(trail.close)
     metrics.export_counts("vectis_audit", "The audit", lambda: {"lost_total": trail.lost})
@@ -99,7 +98,7 @@ async def local_act(settings: Settings, action: str, *, begins: bool = False) ->
         if not begins and await store.access_state() is None:
             yield done
             return
-        trail = await open_audit(stack, settings.audit, paths, store, clock, ProcessMetrics(__version__))
+        trail = open_audit(stack, await audit_key(settings.audit, paths), store, clock, ProcessMetrics(__version__))
         if not await trail.fits():
             raise InvalidSetting(
                 "audit.key: not the one that the audit is sealed with; give that of the servers", key="audit.key"

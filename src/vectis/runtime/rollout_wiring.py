@@ -82,7 +82,7 @@ def make_judging(store: SqlStore, points: Engine, search: SearchService, clock: 
     """What judges candidates before their first traffic, and while they have some."""
     ask = collection_asker(search)
     judged = JudgedQueries(ask, measured)
-    evidence = EvidenceReader(traffic=store, judged=judged, points=points, clock=clock)
+    evidence = EvidenceReader(traffic=store, feedback=store, judged=judged, points=points, clock=clock)
     return Validator(store=store, points=points, ask=ask, judged=judged), StageJudge(store=store, evidence=evidence)
 
 

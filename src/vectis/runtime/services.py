@@ -13,6 +13,7 @@ from vectis.domain.access import Caller, Pass
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.answers import AnswerCache
 from vectis.domain.ports.control import Connections
+from vectis.feedback.service import FeedbackService
 from vectis.ingest.service import IngestService
 from vectis.jobs.schedules import Schedules
 from vectis.jobs.service import JobService
@@ -53,6 +54,7 @@ class Services(msgspec.Struct, frozen=True):
     jobs: JobService
     schedules: Schedules
     rollouts: RolloutService
+    feedback: FeedbackService
     configuration: RunningConfiguration
     access: AccessService
     logins: Logins

@@ -1,5 +1,6 @@
 """Opens search, what measures the traffic of rollouts, and what asks queries again: the part of wiring that is about it."""
 
+import hmac
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
@@ -9,13 +10,16 @@ from vectis.access.admission import Admission
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
 from vectis.adapters.traffic.log import TrafficLog
+from vectis.domain.feedback import QueryIds
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.embedder import SparseEncoder
 from vectis.domain.ports.engine import Engine
+from vectis.domain.ports.feedback import FeedbackStore
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.reranker import Reranker
 from vectis.domain.ports.traffic import TrafficStore
+from vectis.feedback.service import FeedbackService
 from vectis.runtime.settings import Settings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
@@ -65,6 +69,12 @@ def open_asked_again(
     metrics.export_counts("vectis_shadow", "Queries asked of both variants of an alias", shadows.counts)
     recall_rules = RecallRules(settings.search.recall_sample_percent, settings.search.recall_least, timeout_s)
     return AskedAgain(shadows, RecallWatch(log=RecallMetrics(metrics.registry), spare=spare, rules=recall_rules))
+
+
+def make_feedback(secret: bytes, directory: Directory, store: FeedbackStore, clock: Clock) -> FeedbackService:
+    """Feedback, whose ids are sealed with a key made of a secret that all servers of one store know."""
+    ids = QueryIds(hmac.digest(secret, b"ids of answered queries", "sha256"))
+    return FeedbackService(directory=directory, store=store, ids=ids, clock=clock)
 
 
 def make_search(

@@ -59,7 +59,7 @@ from vectis.rollouts.keeping import needed_by_rollouts, rollout_at_work
 from vectis.rollouts.reconciler import Reconciler
 from vectis.rollouts.service import RolloutService
 from vectis.rollouts.witness import Witness
-from vectis.runtime.access_wiring import look_after_access, make_access, open_audit
+from vectis.runtime.access_wiring import audit_key, look_after_access, make_access, open_audit
 from vectis.runtime.cache_wiring import DOCUMENTS_LOOKUP_S, QUERY_LOOKUP_S, Caches, cache_figures
 from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
@@ -73,7 +73,7 @@ from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
 from vectis.runtime.settings import LimitSettings, Settings
 from vectis.runtime.store_wiring import open_control_store
-from vectis.runtime.traffic_wiring import AskedAgain, make_search, open_asked_again, open_traffic
+from vectis.runtime.traffic_wiring import AskedAgain, make_feedback, make_search, open_asked_again, open_traffic
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.service import SearchService
 
@@ -121,6 +121,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         traffic = await open_traffic(stack, parts.metrics, parts.store, parts.clock, process=process)
         answers = await caches.answers(parts.directory, parts.versions, traffic)
         divergences = Divergences(parts.store, parts.clock)
+        key = await audit_key(settings.audit, paths)
         admission = _admission(settings.limits, parts, await caches.limiter())
         again = open_asked_again(stack, settings, parts.metrics, parts.directory, traffic, parts.clock, admission)
         yield Services(
@@ -147,22 +148,11 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             connections=lambda by: _connections(parts, by),
             schedules=make_schedules(parts.store, parts.clock),
             jobs=JobService(ledger=parts.store, clock=parts.clock),
-            rollouts=RolloutService(
-                store=parts.store,
-                collections=parts.catalog,
-                embedders=parts.embedders,
-                estimator=Estimator(
-                    store=parts.store,
-                    points=parts.engine,
-                    sample=Surveyor(parts.store, parts.embedders, embeddings).survey,
-                    price_per_token=price_per_token(settings.embedder),
-                ),
-                clock=parts.clock,
-                hook_urls=settings.rollouts.addresses(),
-            ),
+            rollouts=_rollouts(settings, parts, embeddings),
             configuration=RunningConfiguration(configuration),
             admission=admission,
-            audit=await open_audit(stack, settings.audit, paths, parts.store, parts.clock, parts.metrics),
+            audit=open_audit(stack, key, parts.store, parts.clock, parts.metrics),
+            feedback=make_feedback(key, parts.directory, parts.store, parts.clock),
             access=access.service,
             logins=access.logins,
             authenticate=access.authenticator.authenticate,
@@ -221,6 +211,8 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
         validator, judge = make_judging(
             parts.store, parts.engine, _search(settings, parts, embeddings, parts.metrics, AskedAgain()), parts.clock
         )
+        key = await audit_key(settings.audit, paths)
+        trail = open_audit(stack, key, parts.store, parts.clock, parts.metrics)
         reconciler = Reconciler(
             worker=settings.jobs.name,
             store=parts.store,
@@ -229,12 +221,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             validator=validator,
             judge=judge,
             hooks=await open_hooks(stack, settings.rollouts, paths),
-            witness=Witness(
-                RolloutAudit(
-                    await open_audit(stack, settings.audit, paths, parts.store, parts.clock, parts.metrics), parts.store
-                ),
-                parts.clock,
-            ),
+            witness=Witness(RolloutAudit(trail, parts.store), parts.clock),
             clock=parts.clock,
             note=noted,
         )
@@ -296,6 +283,22 @@ def _search(
     asked = QueryEmbeddings(parts.embedders, embeddings)
     return make_search(
         settings, parts.directory, parts.engine, asked, parts.bm25, parts.reranker, parts.clock, log, again
+    )
+
+
+def _rollouts(settings: Settings, parts: _Parts, embeddings: EmbeddingCache) -> RolloutService:
+    return RolloutService(
+        store=parts.store,
+        collections=parts.catalog,
+        embedders=parts.embedders,
+        estimator=Estimator(
+            store=parts.store,
+            points=parts.engine,
+            sample=Surveyor(parts.store, parts.embedders, embeddings).survey,
+            price_per_token=price_per_token(settings.embedder),
+        ),
+        clock=parts.clock,
+        hook_urls=settings.rollouts.addresses(),
     )
 
 

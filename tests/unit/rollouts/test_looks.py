@@ -14,6 +14,7 @@ from vectis.catalog.profiles import vectors_profile
 from vectis.domain.collections import Collection
 from vectis.domain.errors import CollectionNotFound
 from vectis.domain.evidence import ShadowPair, VariantTick
+from vectis.domain.feedback import AnsweredQuery, FeedbackKind, Opinion
 from vectis.domain.judgements import Judgement, Metric, Verdict
 from vectis.domain.points import Point
 from vectis.domain.rollouts import ChangeKind, KnownAnswer, Phase, Rollout, Stage, Step, Strategy, Validation
@@ -31,6 +32,7 @@ FIRST = START
 
 SETTLED_S = 15.0
 ERRORS = Metric("error_rate", margin=0.02, tolerance=0.1, samples_min=10)
+PREFERENCE = Metric("preference", margin=0.02, tolerance=0.05)
 NDCG = Metric("ndcg@10", margin=0.02, tolerance=0.5, samples_min=1)
 HALF = Stage(50, duration_s=60)
 KNOWN = (KnownAnswer("where", {"here": 1}), KnownAnswer("when", {"now": 1}))
@@ -55,6 +57,7 @@ class Observed:
     def restart(self) -> None:
         evidence = EvidenceReader(
             traffic=self.store,
+            feedback=self.store,
             judged=JudgedQueries(self.ask, self.measure),
             points=self.engine,
             clock=self.clock,
@@ -181,6 +184,18 @@ async def test_judged_queries_are_asked_once_a_stage(observed: Observed) -> None
     observed.clock.advance(SETTLED_S)
     await observed.look()
     assert len(observed.asked) == 8
+
+
+async def test_what_users_say_is_judged_when_its_time_is_over(observed: Observed) -> None:
+    observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(PREFERENCE,)))
+    for number in range(300):
+        answered = AnsweredQuery("docs", VERSION, "candidate", 50.0, number, f"q{number}", 0)
+        assert await observed.store.put_opinion(Opinion(answered, FeedbackKind.CLICK, "r", 1.0, BEGAN))
+    observed.clock.advance(SETTLED_S)
+    assert samples(await observed.look()) == 0
+    observed.clock.advance(60)
+    assert (judgement := await observed.look()) is not None
+    assert (judgement.verdict, samples(judgement)) == (Verdict.SUCCESSFUL, 300)
 
 
 async def test_what_cannot_be_asked_is_an_error_that_says_why(observed: Observed) -> None:

@@ -309,6 +309,22 @@ shadow_pairs = sa.Table(
     sa.Index("shadow_pairs_by_age", "at"),
 )
 
+feedback = sa.Table(
+    "feedback",
+    metadata,
+    sa.Column("alias", Key, primary_key=True),
+    sa.Column("route_version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("query", Key, primary_key=True),
+    sa.Column("result", Key, primary_key=True),
+    sa.Column("kind", Key, primary_key=True),
+    sa.Column("key", sa.BigInteger, nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("opinion", sa.Text, nullable=False),
+    sa.Index("feedback_by_key", "alias", "route_version", "key"),
+    sa.Index("feedback_by_age", "at"),
+)
+"""`opinion` is the whole of it. `key` and `result` are keyed hashes of a routing key and of a result's id."""
+
 schedules = sa.Table(
     "schedules",
     metadata,

@@ -8,7 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from vectis.adapters.sql.part import StorePart, to_json
-from vectis.adapters.sql.tables import rollouts, shadow_pairs, traffic_ticks
+from vectis.adapters.sql.tables import feedback, rollouts, shadow_pairs, traffic_ticks
 from vectis.domain.evidence import ShadowPair, VariantTick
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.domain.rollouts import SETTLED
@@ -59,7 +59,11 @@ class SqlTraffic(StorePart, TrafficStore):
         """See the port."""
         under_way = sa.select(rollouts.c.alias).where(rollouts.c.step.not_in([step.value for step in SETTLED]))
         async with self._database.write() as connection:
-            for table, age in ((traffic_ticks, traffic_ticks.c.started), (shadow_pairs, shadow_pairs.c.at)):
+            for table, age in (
+                (traffic_ticks, traffic_ticks.c.started),
+                (shadow_pairs, shadow_pairs.c.at),
+                (feedback, feedback.c.at),
+            ):
                 await connection.execute(sa.delete(table).where(age < before, table.c.alias.not_in(under_way)))
 
 

@@ -24,5 +24,5 @@ class TrafficStore(Protocol):
         ...
 
     async def trim_traffic(self, before: datetime) -> None:
-        """Remove what is older than a time, but nothing of an alias whose rollout is under way."""
+        """Remove what is older than a time, feedback too, but nothing of an alias whose rollout is under way."""
         ...

@@ -32,6 +32,7 @@ class KeepingEndpoint(Endpoint):
         asked = Question(form, caller.tenant, scope["query_string"], content)
         answer, kept = await self._kept(cache, asked, caller, scope, content_type, accept)
         headers = {"x-cache": _HIT if kept else _MISS, **answer.headers}
+        headers |= await self.offered(caller, scope, answer.headers)
         if kept:
             headers["age"] = str(max(0, int(time() - answer.made_at)))
         await respond(

@@ -3,7 +3,7 @@
 The same path serves hot and cold routes; there is no validation beside msgspec's typed decoding.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -15,7 +15,7 @@ from vectis.domain.errors import InvalidInput, MalformedBody, TooLarge, VectisEr
 from vectis.domain.ports.directory import UNROUTED
 from vectis.domain.routes import Routing
 from vectis.entrypoints.rest.reception import Amendment, Reception
-from vectis.entrypoints.rest.variants import routing_of
+from vectis.entrypoints.rest.variants import ALIAS, ALIAS_VERSION, QUERY_ID, VARIANT, routing_of
 from vectis.runtime.services import Services
 
 JSON = "application/json"
@@ -151,6 +151,8 @@ class Endpoint:
         status, out, out_type = self.encode(await handler(call), accept)
         if call.change is not None:
             await self._reception.done(scope, self.operation.name, call.body, call.change)
+        if self.operation.kept:
+            call.headers |= await self.offered(caller, scope, call.headers)
         await respond(send, status, out, out_type, scope["vectis.request_id"], call.headers)
 
     def call(self, caller: Caller, scope: Scope, content: bytes, content_type: str) -> tuple[Handler, Call]:
@@ -163,6 +165,19 @@ class Endpoint:
             body = self._decode(content, content_type)
         query = None if query_kind is None else self._decode_query(scope["query_string"], query_kind)
         return handler, Call(self._services, caller, operation.permission, scope["path_params"], body, query)
+
+    async def offered(self, caller: Caller, scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
+        """The header with the id that feedback to this answer gives back, where feedback could tell variants apart."""
+        routing = routing_of(scope)
+        if not routing.sticky or ALIAS not in headers:
+            return {}
+        query_id = await self._services.feedback.offer(
+            Call(self._services, caller, self.operation.permission, {}, None, None).may(headers[ALIAS]),
+            route_version=int(headers[ALIAS_VERSION]),
+            variant=headers[VARIANT],
+            routing=routing,
+        )
+        return {} if query_id is None else {QUERY_ID: query_id}
 
     def encode(self, reply: Any, accept: str) -> tuple[int, bytes, str]:
         """Status, body and content type of an answer."""

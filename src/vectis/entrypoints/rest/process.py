@@ -11,7 +11,7 @@ from starlette.types import ASGIApp
 
 from vectis.entrypoints.rest.app import RestApp
 from vectis.entrypoints.rest.streaming import EventStreams
-from vectis.entrypoints.rest.variants import ANSWERED_BY, ROUTING
+from vectis.entrypoints.rest.variants import ANSWERED_BY, QUERY_ID, ROUTING
 from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
@@ -74,7 +74,7 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
             "x-request-id",
             *(name.lower() for name in ROUTING),
         ],
-        expose_headers=["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", *ANSWERED_BY],
+        expose_headers=["x-request-id", "ratelimit", "ratelimit-policy", "retry-after", *ANSWERED_BY, QUERY_ID],
         max_age=600,
     )
 

@@ -3,7 +3,15 @@
 from vectis.domain.access import Permission
 from vectis.domain.collections import SettingsVersion
 from vectis.domain.schedules import SchedulePlan
-from vectis.entrypoints.rest import answers, bodies, configuration_answers, identities, job_answers, rollout_answers
+from vectis.entrypoints.rest import (
+    answers,
+    bodies,
+    configuration_answers,
+    feedback_answers,
+    identities,
+    job_answers,
+    rollout_answers,
+)
 from vectis.entrypoints.rest.handlers import (
     access,
     audit,
@@ -11,6 +19,7 @@ from vectis.entrypoints.rest.handlers import (
     collections,
     configuration,
     documents,
+    feedback,
     jobs,
     points,
     rollouts,
@@ -42,6 +51,11 @@ SEARCH = (
               raw=RawBody(search.raw_vector, bodies.RawVectorQuery)),
     Operation("search_vectors_batch", "POST", f"{V1}/vectors/search/batch", READ, "Several vector searches at once",
               search.vector_batch, answers.SearchAnswers, body=bodies.VectorSearchBatch, routed=True),
+)  # fmt: skip
+
+FEEDBACK = (
+    Operation("give_feedback", "POST", f"{V1}/feedback", READ, "Say what a user did with a result", feedback.give,
+              feedback_answers.FeedbackTaken, body=feedback_answers.GiveFeedback),
 )  # fmt: skip
 
 COLLECTIONS = (
@@ -231,4 +245,6 @@ USERS = (
               answers.Deleted, body=identities.RefreshToken),
 )  # fmt: skip
 
-OPERATIONS = SEARCH + COLLECTIONS + POINTS + DOCUMENTS + JOBS + ROLLOUTS + SCHEDULES + SERVER + CONFIGURATION + USERS
+OPERATIONS = (
+    SEARCH + FEEDBACK + COLLECTIONS + POINTS + DOCUMENTS + JOBS + ROLLOUTS + SCHEDULES + SERVER + CONFIGURATION + USERS
+)

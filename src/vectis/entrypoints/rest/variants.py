@@ -15,7 +15,17 @@ ROUTING = {
 }
 """The headers of requests, and what they say."""
 
-ANSWERED_BY = ("x-vectis-alias", "x-vectis-alias-version", "x-vectis-variant", "x-vectis-collection")
+ALIAS, ALIAS_VERSION, VARIANT, COLLECTION = (
+    "x-vectis-alias",
+    "x-vectis-alias-version",
+    "x-vectis-variant",
+    "x-vectis-collection",
+)
+ANSWERED_BY = (ALIAS, ALIAS_VERSION, VARIANT, COLLECTION)
+"""The headers of an answer that say who gave it."""
+
+QUERY_ID = "x-vectis-query-id"
+"""The header of an answer with the id that feedback to it gives back."""
 
 
 def routing_of(scope: Scope) -> Routing:
@@ -37,5 +47,5 @@ def answered_by(caller: Caller, name: str, answer: Answer) -> dict[str, str]:
     """Who answered, in the names that `caller` uses; only the collection where `name` is no alias."""
     collection = caller.own_name(answer.collection)
     if not answer.route_version:
-        return {"x-vectis-collection": collection}
+        return {COLLECTION: collection}
     return dict(zip(ANSWERED_BY, (name, str(answer.route_version), answer.variant, collection), strict=True))

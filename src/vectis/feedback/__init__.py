@@ -1,0 +1,1 @@
+"""Feedback: what users make known about answers, matched with the variant that answered."""

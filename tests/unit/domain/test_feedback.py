@@ -1,0 +1,95 @@
+"""What users say of answers: whose ids are believed, and what it tells of the variants."""
+
+import random
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from vectis.domain.errors import InvalidInput
+from vectis.domain.feedback import AnsweredQuery, FeedbackKind, Opinion, QueryIds, preferences
+
+NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LATER = NOW + timedelta(days=1)
+IDS = QueryIds(b"a secret")
+ANSWERED = AnsweredQuery("acme~docs", 7, "candidate", 12.5, IDS.hashed("ada"), "0123456789abcdef", 1_772_366_400)
+
+
+def said(
+    query: int,
+    variant: str,
+    rating: float | None = None,
+    *,
+    key: int | None = None,
+    after_s: float = 0,
+    share: float = 50.0,
+) -> Opinion:
+    """Something said about a query, which was first spoken of at as many seconds as its number."""
+    answered = AnsweredQuery("docs", 1, variant, share, query if key is None else key, f"q{query:06}", 0)
+    kind = FeedbackKind.CLICK if rating is None else FeedbackKind.RATING
+    at = NOW + timedelta(seconds=query + after_s)
+    return Opinion(answered, kind, "r", 1.0 if rating is None else rating, at)
+
+
+def told(*opinions: Opinion, before: datetime = LATER) -> list[float]:
+    return preferences(opinions, candidate="candidate", before=before)
+
+
+def test_an_id_says_who_answered_and_fits_into_a_header() -> None:
+    text = IDS.give(ANSWERED)
+    assert IDS.read(text) == ANSWERED
+    assert len(text) < 200
+    assert text.replace("-", "").replace("_", "").isalnum()
+
+
+def test_an_id_that_was_made_or_changed_by_others_is_refused() -> None:
+    text = IDS.give(ANSWERED)
+    changed = [text[:i] + ("A" if text[i] != "A" else "B") + text[i + 1 :] for i in range(len(text) - 1)]
+    for wrong in (*changed, QueryIds(b"another secret").give(ANSWERED), "", "ä", "A" * 500, text[:-4]):
+        with pytest.raises(InvalidInput, match="X-Vectis-Query-Id"):
+            IDS.read(wrong)
+
+
+@pytest.mark.parametrize("share", [1.0, 5.0, 50.0, 75.0, 99.0])
+def test_clicks_of_a_harmless_candidate_are_even_whatever_its_share(share: float) -> None:
+    ours, theirs = told(said(0, "candidate", share=share), said(1, "stable", share=share))
+    assert share / 100 * ours + (1 - share / 100) * theirs == pytest.approx(0.5)
+    assert 0 <= theirs < ours <= 1
+
+
+def test_ratings_are_held_against_the_next_one_of_the_other_variant() -> None:
+    opinions = [said(0, "stable", 0.2), said(1, "stable", 1.0), said(2, "candidate", 0.4), said(3, "candidate", 1.0)]
+    assert told(*opinions) == [1.0, 0.5]
+    assert told(*opinions, said(4, "candidate", 0.1), said(5, "stable", 0.9)) == [1.0, 0.5, 0.0]
+
+
+def test_ratings_of_a_query_count_by_their_mean_and_more_than_clicks() -> None:
+    one = [said(0, "candidate"), said(0, "candidate", 1.0, after_s=1), said(0, "candidate", 0.0, after_s=2)]
+    assert told(*one, said(1, "stable", 0.4)) == [1.0]
+    assert told(*one, said(1, "stable", 0.6)) == [0.0]
+
+
+def test_what_is_said_late_changes_nothing() -> None:
+    before = [said(0, "candidate", 0.5), said(1, "stable", 0.6)]
+    assert told(*before) == told(*before, said(0, "candidate", 1.0, after_s=61)) == [0.0]
+
+
+def test_one_who_says_a_lot_does_not_weigh_more() -> None:
+    assert told(*(said(number, "candidate", key=9) for number in range(100))) == [1.0] * 3
+
+
+def test_what_was_told_once_stays_as_it_was() -> None:
+    dice = random.Random(11)
+    opinions = [
+        said(
+            dice.randrange(300), dice.choice(["stable", "candidate"]), dice.choice([None, dice.random()]),
+            key=dice.randrange(80), after_s=dice.random() * 90,
+        )
+        for _ in range(400)
+    ]  # fmt: skip
+    looks = [NOW + timedelta(seconds=second) for second in range(0, 500, 7)]
+    seen: list[float] = []
+    for look in looks:
+        now = told(*(opinion for opinion in opinions if opinion.at < look), before=look)
+        assert now[: len(seen)] == seen
+        seen = now
+    assert len(seen) > 50
