@@ -35,6 +35,7 @@ from vectis.entrypoints.rest.problems import STATUS
 from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.runtime.secret import Secret, SecretUrl
 from vectis.runtime.settings import ALIASES, Settings
+from vectis.search.hypothesis import Hypotheses, Spending
 from vectis.search.shadows import Shadows
 
 NO_STATS = {"collections": {}, "failures": 0, "flush_failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
@@ -155,6 +156,8 @@ def metrics_page() -> str:
     link = RedisLink("redis://127.0.0.1", LinkBounds())
     tier = RedisAnswers(link, SystemClock(), namespace="", ttl_s=1, write_after_s=1)
     shadows = Shadows(directory=none, log=none, clock=SystemClock(), spare=none, rules=none)
+    spending = Spending(SystemClock(), price_per_million_tokens=0, cost_per_day_max=0)
+    hypotheses = Hypotheses(none, none, spending, SystemClock(), ttl_s=1)
     kept_by_others = [
         (f"`vectis_{prefix}_{name}`", "counter" if name.endswith("_total") else "gauge", means)
         for prefix, means, counts in (
@@ -163,6 +166,7 @@ def metrics_page() -> str:
             ("answer_tier", "The tier of answers that processes share", tier.counts()),
             ("limits", "Counting requests together", RedisLimiter(link, none).counts()),
             ("redis", "The link to the Redis server", link.counts()),
+            ("hyde", "Hypothetical answers", hypotheses.counts()),
             ("shadow", "Queries asked of both variants of an alias", shadows.counts()),
             (
                 "traffic",

@@ -2,14 +2,13 @@
 
 import asyncio
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 from msgspec.structs import replace
 from passes import reads
 
-from vectis.adapters.absent.embeddings import NoEmbeddings
 from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.embedders import MemoryEmbedders
@@ -23,10 +22,12 @@ from vectis.domain.evidence import ShadowPair
 from vectis.domain.measurements import Measurement
 from vectis.domain.points import Dense, Point, Vectors
 from vectis.domain.ports.directory import UNROUTED, Resolved
+from vectis.domain.ports.generator import Completion
 from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
 from vectis.domain.routes import Route, Routing
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
+from vectis.search.hypothesis import HYDE, Hypotheses, Spending
 from vectis.search.plan import SearchLimits
 from vectis.search.requests import Hit, TextSearch
 from vectis.search.service import SearchService
@@ -86,6 +87,44 @@ class CountingReranker:
         return None
 
 
+class ScriptedGenerator:
+    """Writes the next of `writes`; an error is raised, a number is seconds that a slow model takes."""
+
+    model = "scripted"
+
+    def __init__(self) -> None:
+        self.writes: list[str | Exception | float] = []
+        self.asked: list[str] = []
+
+    async def complete(self, prompt: str, *, temperature: float, max_tokens: int) -> Completion:
+        self.asked.append(prompt)
+        step = self.writes.pop(0)
+        if isinstance(step, Exception):
+            raise step
+        if isinstance(step, float):
+            await asyncio.sleep(step)  # a slow model, which the test is about
+        return Completion(str(step), tokens=10)
+
+    async def close(self) -> None:
+        return None
+
+
+class KeptHypotheses:
+    """An embedding cache that keeps vectors of questions with hypothetical answers, and no others."""
+
+    def __init__(self) -> None:
+        self.vectors: dict[str, Dense] = {}
+
+    async def known(self, profile: EmbeddingProfile, texts: Sequence[str]) -> dict[str, Dense]:
+        return {text: self.vectors[text] for text in texts if text in self.vectors}
+
+    def remember(self, profile: EmbeddingProfile, vectors: Mapping[str, Dense], took_s: float) -> None:
+        self.vectors |= {key: vector for key, vector in vectors.items() if key.startswith(HYDE)}
+
+    async def clear(self) -> int:
+        return 0
+
+
 class Asked:
     """The memory engine, noting what it is asked."""
 
@@ -112,11 +151,17 @@ class Library:
         self.pairs: list[ShadowPair] = []
         self.route: Route | None = None
         self.at_work = 0
+        self.generator = ScriptedGenerator()
+        self.kept = KeptHypotheses()
+        embeddings = QueryEmbeddings(Embedders(PROFILE, [MemoryEmbedders(self.embedder)]), self.kept)
+        spending = Spending(self.clock, price_per_million_tokens=0, cost_per_day_max=0)
+        self.hypotheses = Hypotheses(self.generator, embeddings, spending, self.clock, ttl_s=86_400)
         spare = SpareTime(self.clock, lambda: self.at_work, share_percent=50.0, at_work_max=3)
         self.service = SearchService(
             directory=self,
             reader=self.reader,
-            embeddings=QueryEmbeddings(Embedders(PROFILE, [MemoryEmbedders(self.embedder)]), NoEmbeddings()),
+            embeddings=embeddings,
+            hypotheses=self.hypotheses,
             sparse=BM25,
             log=self,
             clock=self.clock,

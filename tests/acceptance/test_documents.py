@@ -60,6 +60,16 @@ def test_the_right_document_comes_first(http: httpx.Client, docs: str, mode: str
     assert found["took_ms"] > 0
 
 
+@pytest.mark.parametrize(("mode", "part"), [("best", "rerank"), ("hyde", "hyde")])
+def test_what_needs_a_model_that_is_not_there_is_answered_without(
+    http: httpx.Client, docs: str, mode: str, part: str
+) -> None:
+    query = "how is an alias switched to another collection"
+    found = search(http, query=query, mode=mode)
+    assert found["degraded"] == [part]
+    assert found["results"] == search(http, query=query)["results"]
+
+
 def test_explain_tells_ranks_scores_and_stages(http: httpx.Client, docs: str) -> None:
     found = search(http, query="restore drill", explain=True)
     first = found["results"][0]

@@ -40,6 +40,7 @@
         ├── EngineUnavailable
         ├── EmbedderUnavailable
         ├── RerankerUnavailable
+        ├── GeneratorUnavailable
         ├── StoreUnavailable
         ├── JobsUnavailable
         ├── DeadlineExceeded
@@ -303,6 +304,12 @@ class RerankerUnavailable(Unavailable):
     """Reranking needs a model that is not there, fails or is too slow."""
 
     code = "reranker_unavailable"
+
+
+class GeneratorUnavailable(Unavailable):
+    """Writing needs a language model that is not there, fails, is too slow or has cost enough today."""
+
+    code = "generator_unavailable"
 
 
 class StoreUnavailable(Unavailable):

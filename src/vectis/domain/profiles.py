@@ -15,7 +15,7 @@ LIMIT_MAX = 1000
 OVERSAMPLING_MAX = 16.0
 WEIGHT_MAX = 1000.0
 RERANKED_MAX = 200
-RERANK_TIMEOUT_MS_MAX = 30_000
+MODEL_TIMEOUT_MS_MAX = 30_000
 
 DENSE = "dense"
 SPARSE = "sparse"
@@ -85,6 +85,19 @@ class Rerank(Shape, frozen=True):
     timeout_ms: int = 1000
 
 
+class Hyde(Shape, frozen=True):
+    """A language model writes `documents` passages that might answer, each of `max_tokens` at most, side by side.
+
+    The mean of their vectors and the question's is asked in the place of the question's. 0 documents: none are written. Without
+    one in `timeout_ms` the question's own vector is asked.
+    """
+
+    documents: int = 3
+    temperature: float = 0.7
+    max_tokens: int = 200
+    timeout_ms: int = 10_000
+
+
 class SearchSettings(Shape, frozen=True):
     """How a collection is searched when the query does not say otherwise.
 
@@ -102,6 +115,7 @@ class SearchSettings(Shape, frozen=True):
     oversampling: float = 2.0
     fusion: Fusion | Scores = Scores()
     rerank: Rerank | None = None
+    hyde: Hyde | None = None
 
 
 class CollectionProfile(Shape, frozen=True):
@@ -133,6 +147,8 @@ def check_search(settings: SearchSettings, *, at: str) -> None:
         if not isinstance(settings.fusion, Scores):
             raise InvalidInput(f"{at}.rerank: only a fusion of type scores can be reranked", field=f"{at}.rerank")
         bounds += _rerank_bounds(settings.rerank)
+    if settings.hyde is not None:
+        bounds += _hyde_bounds(settings.hyde)
     if isinstance(settings.fusion, Rrf):
         bounds.append(("fusion.k", settings.fusion.k, 1, 10_000))
         of_prefetches = settings.fusion.weights
@@ -150,5 +166,14 @@ def _rerank_bounds(rerank: Rerank) -> list[tuple[str, float, float, float]]:
         ("rerank.candidates", rerank.candidates, 1, RERANKED_MAX),
         ("rerank.chunks", rerank.chunks, 1, RERANKED_MAX // rerank.candidates if rerank.candidates else 1),
         ("rerank.weight", rerank.weight, 0, WEIGHT_MAX),
-        ("rerank.timeout_ms", rerank.timeout_ms, 1, RERANK_TIMEOUT_MS_MAX),
+        ("rerank.timeout_ms", rerank.timeout_ms, 1, MODEL_TIMEOUT_MS_MAX),
+    ]
+
+
+def _hyde_bounds(hyde: Hyde) -> list[tuple[str, float, float, float]]:
+    return [
+        ("hyde.documents", hyde.documents, 0, 10),
+        ("hyde.temperature", hyde.temperature, 0, 2),
+        ("hyde.max_tokens", hyde.max_tokens, 1, 4096),
+        ("hyde.timeout_ms", hyde.timeout_ms, 1, MODEL_TIMEOUT_MS_MAX),
     ]

@@ -1,14 +1,21 @@
-"""Opens what reads the first documents again: the part of wiring that is about models beside the embedder."""
+"""Opens rerankers and generators: the part of wiring that is about models beside the embedder."""
 
 import asyncio
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from vectis.adapters.absent.generator import AbsentGenerator
 from vectis.adapters.absent.reranker import AbsentReranker
 from vectis.adapters.crossencoder.reranker import CrossEncoderReranker
+from vectis.adapters.openai.generator import EndpointGenerator
 from vectis.adapters.openai.reranker import EndpointReranker
+from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.domain.ports.clock import Clock
+from vectis.domain.ports.generator import Generator
 from vectis.domain.ports.reranker import Reranker
-from vectis.runtime.settings import RerankerSettings
+from vectis.runtime.settings import GeneratorSettings, RerankerSettings, Settings
+from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.hypothesis import Hypotheses, Spending
 
 
 async def open_reranker(stack: AsyncExitStack, settings: RerankerSettings) -> Reranker:
@@ -16,6 +23,29 @@ async def open_reranker(stack: AsyncExitStack, settings: RerankerSettings) -> Re
     reranker = await asyncio.to_thread(_make_reranker, settings)
     stack.push_async_callback(reranker.close)
     return reranker
+
+
+def open_generator(stack: AsyncExitStack, settings: GeneratorSettings) -> Generator:
+    """The generator as the settings say, closed by `stack`. Raises InvalidSetting."""
+    if not settings.url:
+        return AbsentGenerator()
+    generator = EndpointGenerator(settings.url, settings.api_key.reveal(), settings.model)
+    stack.push_async_callback(generator.close)
+    return generator
+
+
+def make_hypotheses(
+    settings: Settings, generator: Generator, embeddings: QueryEmbeddings, clock: Clock, metrics: ProcessMetrics
+) -> Hypotheses:
+    """What makes hypothetical answers, with this process's part of what may be spent."""
+    spending = Spending(
+        clock,
+        price_per_million_tokens=settings.generator.price_per_million_tokens,
+        cost_per_day_max=settings.generator.cost_per_day_max / settings.server.workers,
+    )
+    hypotheses = Hypotheses(generator, embeddings, spending, clock, ttl_s=settings.generator.cache_ttl_s)
+    metrics.export_counts("vectis_hyde", "Hypothetical answers", hypotheses.counts)
+    return hypotheses
 
 
 def _make_reranker(settings: RerankerSettings) -> Reranker:

@@ -81,6 +81,21 @@ class RerankerSettings(Shape, frozen=True):
     max_tokens: int = 512
 
 
+class GeneratorSettings(Shape, frozen=True):
+    """A language model that writes hypothetical answers where search settings say `hyde`: an OpenAI-compatible endpoint.
+
+    Questions are sent to it. Empty `url`: none. What was made of its answers is used for `cache_ttl_s` at most. With a price,
+    API processes together spend `cost_per_day_max` a day (UTC) at most, counted anew when they start.
+    """
+
+    url: str = ""
+    api_key: Secret = Secret()
+    model: str = "gpt-3.5-turbo"
+    price_per_million_tokens: float = 0.0
+    cost_per_day_max: float = 1.0
+    cache_ttl_s: float = 86_400.0
+
+
 class CacheSettings(Shape, frozen=True):
     """What is kept so that no work is done twice. Nothing is when it is not `enabled`.
 
@@ -239,6 +254,7 @@ class Settings(Shape, frozen=True):
     engine: EngineSettings = EngineSettings()
     embedder: EmbedderSettings = EmbedderSettings()
     reranker: RerankerSettings = RerankerSettings()
+    generator: GeneratorSettings = GeneratorSettings()
     cache: CacheSettings = CacheSettings()
     search: SearchSection = SearchSection()
     traffic: TrafficSettings = TrafficSettings()

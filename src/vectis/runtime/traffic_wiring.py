@@ -23,6 +23,7 @@ from vectis.feedback.service import FeedbackService
 from vectis.runtime.settings import Settings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
+from vectis.search.hypothesis import Hypotheses
 from vectis.search.plan import SearchLimits
 from vectis.search.recall import RecallRules, RecallWatch
 from vectis.search.service import SearchService
@@ -82,6 +83,7 @@ def make_search(
     directory: Directory,
     engine: Engine,
     embeddings: QueryEmbeddings,
+    hypotheses: Hypotheses,
     sparse: SparseEncoder,
     reranker: Reranker,
     clock: Clock,
@@ -94,6 +96,7 @@ def make_search(
         reader=engine,
         indexes=FilterIndexes(engine, clock),
         embeddings=embeddings,
+        hypotheses=hypotheses,
         sparse=sparse,
         reranker=reranker,
         log=log,

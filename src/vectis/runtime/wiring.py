@@ -41,6 +41,7 @@ from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.control import Connections
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import Engine
+from vectis.domain.ports.generator import Generator
 from vectis.domain.ports.jobs import JobHandlers, JobRunner
 from vectis.domain.ports.limits import RateLimiter
 from vectis.domain.ports.measurements import MeasurementLog
@@ -67,7 +68,7 @@ from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.embedder_wiring import open_embedders, price_per_token
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
-from vectis.runtime.ranking_wiring import open_reranker
+from vectis.runtime.ranking_wiring import make_hypotheses, open_generator, open_reranker
 from vectis.runtime.rollout_wiring import RolloutAudit, make_judging, noted, open_hooks, rollout_standings
 from vectis.runtime.schedule_wiring import fire_schedules, make_schedules
 from vectis.runtime.services import Services
@@ -93,6 +94,7 @@ class _Parts(msgspec.Struct, frozen=True):
     engine: Engine
     embedders: Embedders
     reranker: Reranker
+    generator: Generator
     bm25: EdgeBm25
     clock: SystemClock
     versions: SharedVersions
@@ -266,6 +268,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
         engine=engine,
         embedders=embedders,
         reranker=await open_reranker(stack, settings.reranker),
+        generator=open_generator(stack, settings.generator),
         bm25=EdgeBm25(),
         clock=clock,
         versions=versions,
@@ -281,8 +284,9 @@ def _search(
     settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, again: AskedAgain
 ) -> SearchService:
     asked = QueryEmbeddings(parts.embedders, embeddings)
+    hypotheses = make_hypotheses(settings, parts.generator, asked, parts.clock, parts.metrics)
     return make_search(
-        settings, parts.directory, parts.engine, asked, parts.bm25, parts.reranker, parts.clock, log, again
+        settings, parts.directory, parts.engine, asked, hypotheses, parts.bm25, parts.reranker, parts.clock, log, again
     )
 
 

@@ -15,6 +15,7 @@ from vectis.domain.profiles import (
     DOCUMENT_DENSE,
     DOCUMENT_SPARSE,
     SPARSE,
+    Hyde,
     Rerank,
     Scores,
     SearchSettings,
@@ -33,6 +34,7 @@ CANDIDATES_MAX = 2000
 _VECTORS_OF: dict[Mode, tuple[str, ...]] = {
     "default": (DENSE, SPARSE),
     "best": (DENSE, SPARSE),
+    "hyde": (DENSE, SPARSE),
     "hybrid": (DENSE, SPARSE),
     "dense": (DENSE,),
     "sparse": (SPARSE,),
@@ -54,7 +56,8 @@ class SearchLimits(msgspec.Struct, frozen=True):
 class TextPlan(msgspec.Struct, frozen=True):
     """What a text search needs: the query vectors by name, and how the engine shall use them.
 
-    `fusion` of Rrf or Dbsf is the engine's work on chunks, one of Scores is done here on documents. `rerank` None: no reranking.
+    `fusion` of Rrf or Dbsf is the engine's work on chunks, one of Scores is done here on documents. `rerank` or `hyde` None:
+    without.
     """
 
     settings: SearchSettings
@@ -66,6 +69,7 @@ class TextPlan(msgspec.Struct, frozen=True):
     grouped: bool
     whole: tuple[str, ...]
     rerank: Rerank | None
+    hyde: Hyde | None
 
 
 class Prefetch(msgspec.Struct, frozen=True):
@@ -101,6 +105,10 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
         settings = msgspec.structs.replace(settings, fusion=fusion, rerank=request.overrides.rerank)
     if request.mode == "best":
         settings = msgspec.structs.replace(settings, rerank=settings.rerank or Rerank())
+    if request.mode == "hyde":
+        settings = msgspec.structs.replace(settings, hyde=settings.hyde or Hyde())
+    if request.mode in ("hybrid", "dense", "sparse"):
+        settings = msgspec.structs.replace(settings, hyde=request.overrides.hyde)
     using = _VECTORS_OF[request.mode]
     if request.diversity and len(using) == 1:
         raise InvalidInput(f"diversity: mode {request.mode} ranks without; use default or best", field="diversity")
@@ -118,7 +126,7 @@ def plan_similar(request: SimilarSearch, collection: Collection, limits: SearchL
     weights = settings.fusion if isinstance(settings.fusion, Scores) else Scores()
     if not (weights.dense or weights.document_dense):
         weights = Scores()
-    settings = msgspec.structs.replace(settings, fusion=weights, rerank=None)
+    settings = msgspec.structs.replace(settings, fusion=weights, rerank=None, hyde=None)
     return _planned(request, collection, limits, settings, (DENSE,))
 
 
@@ -151,6 +159,7 @@ def _planned(
         grouped=request.group,
         whole=tuple(name for name in _WHOLE_OF.values() if name in schema.dense or name in schema.sparse),
         rerank=settings.rerank if settings.rerank is not None and settings.rerank.weight else None,
+        hyde=settings.hyde if settings.hyde is not None and settings.hyde.documents else None,
     )
 
 

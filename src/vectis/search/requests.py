@@ -7,14 +7,15 @@ from msgspec.structs import replace
 
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
-from vectis.domain.profiles import Rerank, Scores, SearchSettings
+from vectis.domain.profiles import Hyde, Rerank, Scores, SearchSettings
 from vectis.domain.queries import Fusion, SearchParams, Selector
 from vectis.domain.routes import Routing
 from vectis.domain.shapes import Shape
 
-Mode = Literal["default", "best", "hybrid", "dense", "sparse"]
-"""What ranks: `default` as the collection's profile says; `best` the same and the reranker; `hybrid` chunks by both kinds of
-vector, fused by ranks (RRF, k 60) unless the settings say otherwise; `dense` or `sparse` chunks by one."""
+Mode = Literal["default", "best", "hyde", "hybrid", "dense", "sparse"]
+"""What ranks: `default` as the collection's profile says; `best` the same and the reranker; `hyde` the same with
+hypothetical answers; `hybrid` chunks by both kinds of vector, fused by ranks (RRF, k 60) unless the settings say otherwise;
+`dense` or `sparse` chunks by one."""
 
 
 class Overrides(Shape, frozen=True, omit_defaults=True):
@@ -28,6 +29,7 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
     oversampling: float | None = None
     fusion: Fusion | Scores | None = None
     rerank: Rerank | None = None
+    hyde: Hyde | None = None
 
     def over(self, settings: SearchSettings) -> SearchSettings:
         """`settings` with the given ones replaced."""
@@ -139,7 +141,9 @@ class Hit(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """Hits, best first. `stages_ms` are the times of embed, engine, rerank, assemble; `route_version` is 0 without an alias.
+    """Hits, best first. `stages_ms` are the times of embed, generate, engine, rerank and assemble, those that took place.
+
+    `route_version` is 0 without an alias.
 
     `filter_keys`: the payload keys that the filter tested, and whether an index served each.
     """

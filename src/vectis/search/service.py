@@ -7,7 +7,14 @@ from msgspec.structs import replace
 
 from vectis.domain.access import CollectionPass, Permission
 from vectis.domain.collections import Collection
-from vectis.domain.errors import DeadlineExceeded, EmbedderUnavailable, InvalidInput, LimitExceeded, VectisError
+from vectis.domain.errors import (
+    DeadlineExceeded,
+    EmbedderUnavailable,
+    GeneratorUnavailable,
+    InvalidInput,
+    LimitExceeded,
+    VectisError,
+)
 from vectis.domain.measurements import INTERRUPTED, Measurement
 from vectis.domain.points import Dense, SparseVector
 from vectis.domain.ports.clock import Clock
@@ -16,7 +23,7 @@ from vectis.domain.ports.embedder import SparseEncoder
 from vectis.domain.ports.engine import PointReader
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.reranker import Reranker
-from vectis.domain.profiles import DENSE, SPARSE, Scores
+from vectis.domain.profiles import DENSE, SPARSE, Hyde, Scores
 from vectis.domain.queries import EngineQuery
 from vectis.domain.routes import Routing
 from vectis.search import assemble, plan
@@ -24,6 +31,7 @@ from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.examples import Examples, without_examples
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
+from vectis.search.hypothesis import HYDE, Hypotheses
 from vectis.search.laps import Laps
 from vectis.search.ranking import ScoreRanker
 from vectis.search.recall import RecallWatch
@@ -46,6 +54,7 @@ class SearchService:
         indexes: FilterIndexes,
         reranker: Reranker,
         embeddings: QueryEmbeddings,
+        hypotheses: Hypotheses,
         sparse: SparseEncoder,
         log: MeasurementLog,
         clock: Clock,
@@ -59,6 +68,7 @@ class SearchService:
         self._examples = Examples(reader, embeddings)
         self._indexes = indexes
         self._embeddings = embeddings
+        self._hypotheses = hypotheses
         self._sparse = sparse
         self._log = log
         self._clock = clock
@@ -132,6 +142,9 @@ class SearchService:
         words = self._sparse.encode_query(request.query)
         vectors, degraded = await self._query_vectors(request, text_plan, to.collection, words)
         laps.end("embed")
+        if text_plan.hyde is not None and DENSE in vectors:
+            degraded += await self._hypothesize(request.query, vectors, text_plan.hyde, to.collection)
+            laps.end("generate")
         if not vectors:  # only stop words were left
             return _answer(to, [], degraded, laps.stages_ms)
         if isinstance(text_plan.fusion, Scores) and len(text_plan.using) > 1:
@@ -192,6 +205,19 @@ class SearchService:
         if profile is None:
             raise EmbedderUnavailable(f"collection {collection.name} was not embedded: ask with mode sparse")
         return await self._embeddings.vector(profile, query)
+
+    async def _hypothesize(
+        self, query: str, vectors: dict[str, Dense | SparseVector], hyde: Hyde, collection: Collection
+    ) -> tuple[str, ...]:
+        """Put the mean with hypothetical answers in the place of the dense vector; names the part when it stays as it is."""
+        profile, of_query = collection.profile.embedding, vectors[DENSE]
+        assert profile is not None, "there is a vector of the query"
+        assert not isinstance(of_query, SparseVector), "it is the dense one"
+        try:
+            vectors[DENSE] = await self._hypotheses.vector(query, of_query, profile, hyde)
+        except (GeneratorUnavailable, EmbedderUnavailable):
+            return (HYDE,)
+        return ()
 
     async def _measured(self, by: CollectionPass, request: Asked, mode: str, ask: Ask[Asked]) -> Answer:
         """Resolve, ask within the deadline, and write one measurement whatever happens."""

@@ -13,7 +13,7 @@ SECONDS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 
 JOB_SECONDS = (0.05, 0.25, 1.0, 5.0, 30.0, 120.0, 600.0, 3600.0)
 
-STAGES = ("embed", "engine", "rerank", "assemble")
+STAGES = ("embed", "generate", "engine", "rerank", "assemble")
 
 FILTER_KEYS = "vectis_search_filter_keys"
 FILTER_KEYS_MAX = 500

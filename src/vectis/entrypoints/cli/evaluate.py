@@ -20,7 +20,7 @@ from vectis.evaluation.measures import MEASURES, Comparison, compare, means, per
 
 app = typer.Typer(add_completion=False)
 USUAL = ("sparse", "dense", "hybrid", "default")
-MODES = (*USUAL, "best")
+MODES = (*USUAL, "hyde", "best")
 
 
 class Judged(msgspec.Struct):

@@ -55,6 +55,7 @@ EXIT_CODES = {
     "engine_unavailable": UNAVAILABLE,
     "embedder_unavailable": UNAVAILABLE,
     "reranker_unavailable": UNAVAILABLE,
+    "generator_unavailable": UNAVAILABLE,
     "store_unavailable": UNAVAILABLE,
     "jobs_unavailable": UNAVAILABLE,
     "deadline_exceeded": UNAVAILABLE,

@@ -17,10 +17,11 @@ app = typer.Typer(add_completion=False)
 
 
 class ModeChoice(StrEnum):
-    """What ranks: as the collection's profile says, the same and the reranker, plain fusion of both kinds of vector, or one."""
+    """What ranks: as the collection's profile says, the same and a further model, plain fusion, or one kind of vector."""
 
     DEFAULT = "default"
     BEST = "best"
+    HYDE = "hyde"
     HYBRID = "hybrid"
     DENSE = "dense"
     SPARSE = "sparse"

@@ -45,6 +45,7 @@ STATUS: dict[type[errors.VectisError], int] = {
     errors.EngineUnavailable: 503,
     errors.EmbedderUnavailable: 503,
     errors.RerankerUnavailable: 503,
+    errors.GeneratorUnavailable: 503,
     errors.StoreUnavailable: 503,
     errors.JobsUnavailable: 503,
     errors.DeadlineExceeded: 504,
