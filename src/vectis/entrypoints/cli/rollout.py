@@ -14,7 +14,7 @@ from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url,
 from vectis.entrypoints.cli.output import console, moment, print_facts, print_json, print_table
 from vectis.entrypoints.cli.rollout_source import fill_candidate, read_sources
 from vectis.entrypoints.cli.rollout_verbs import RolloutId, show_standing
-from vectis.entrypoints.cli.rollout_view import transition_line, verdicts
+from vectis.entrypoints.cli.rollout_view import explained
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["rollout"][1])
 app.add_typer(rollout_verbs.app)
@@ -97,11 +97,9 @@ def show(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_dir:
 
 @app.command(epilog="Example: vectis rollout explain 0f3c...")
 def explain(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_FOLDER) -> None:
-    """Show every change that a rollout went through, and what was judged with which figures."""
+    """Show every change that a rollout went through, what was judged with which figures, and which answers differ most."""
     answer = ask(lambda api: api.get("/rollouts" + path_of(rollout) + "/explain"), url, data_dir, as_json=as_json)
     show_standing(answer, as_json=as_json)
     if as_json:
         return
-    for each in answer["transitions"]:
-        console.print(transition_line(each))
-    console.print(verdicts(m for kept in answer["judgements"] for m in kept["judgement"]["metrics"]))
+    console.print(explained(answer))

@@ -15,6 +15,9 @@ BAR = 40
 LINES = 5
 """Transitions on the screen."""
 STEPS = ("build", "validate", "stage", "switch", "watch", "grace")
+ANSWER_SHOWN = 10
+"""Ids of each answer that are shown side by side."""
+
 PHASE_STYLES = {
     "pending": "cyan",
     "progressing": "cyan",
@@ -46,6 +49,24 @@ def picture(rollout: dict[str, Any]) -> RenderableType:
     if rollout["judgement"]:
         parts.append(verdicts(rollout["judgement"]["metrics"]))
     return Group(*parts, *(transition_line(each) for each in rollout["transitions"][-LINES:]))
+
+
+def explained(rollout: dict[str, Any]) -> RenderableType:
+    """Every transition, and every judgement with its metrics and the queries whose answers differ most."""
+    parts: list[RenderableType] = [transition_line(each) for each in rollout["transitions"]]
+    stood = {each["generation"]: each for each in rollout["transitions"]}
+    for kept in rollout["judgements"]:
+        judgement, at = kept["judgement"], stood[kept["generation"]]
+        where = f"stage {at['stage'] + 1}" if at["step"] == "stage" else at["step"]
+        title = Text.assemble(
+            (f"\n{where}, {moment(at['at'])}: ", "bold"),
+            (judgement["verdict"], VERDICT_STYLES[judgement["verdict"]]),
+            f"  {judgement['reason']}",
+        )
+        parts += [title, verdicts([*judgement["metrics"], judgement["split"]])]
+        if judgement["different"]:
+            parts += [Text("answers that differ most", "bold"), _answers(judgement["different"])]
+    return Group(*parts)
 
 
 def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
@@ -124,6 +145,20 @@ def _progress(rollout: dict[str, Any]) -> list[RenderableType]:
         "least time", ProgressBar(least_s, min(passed_s, least_s), width=BAR), f"{passed_s:.0f} of {least_s:.0f} s"
     )
     return [row]
+
+
+def _answers(pairs: Iterable[dict[str, Any]]) -> Table:
+    """Both answers to each query side by side, in the order of their ranks; what only one of them has stands out."""
+    table = _table("query", "rank:", "stable", "candidate")
+    for pair in pairs:
+        answers = [pair["stable"], pair["candidate"]]
+        for rank in range(min(ANSWER_SHOWN, max(1, *map(len, answers)))):
+            cells = [
+                Text(answer[rank], "" if answer[rank] in other else "bold magenta") if rank < len(answer) else Text("-")
+                for answer, other in zip(answers, answers[::-1], strict=True)
+            ]
+            table.add_row("" if rank else Text(pair["query"]), str(rank + 1), *cells)
+    return table
 
 
 def _traffic(targets: Sequence[dict[str, Any]], mirror_percent: float) -> Text:

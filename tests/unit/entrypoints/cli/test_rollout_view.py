@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 
-from vectis.entrypoints.cli.rollout_view import picture
+from vectis.entrypoints.cli.rollout_view import explained, picture
 
 VARIANT = {"queries": 80, "errors": 1, "empty": 0, "degraded": 0, "p50_ms": 4.5, "p95_ms": 9.0, "p99_ms": None}
 METRIC = {
@@ -37,9 +37,13 @@ def moment(**changes: Any) -> dict[str, Any]:
 
 
 def shown(**changes: Any) -> list[str]:
+    return printed(picture(moment(**changes)))
+
+
+def printed(what: RenderableType) -> list[str]:
     console = Console(width=200, color_system=None)
     with console.capture() as capture:
-        console.print(picture(moment(**changes)))
+        console.print(what)
     return [" ".join(line.split()) for line in capture.get().splitlines()]
 
 
@@ -62,3 +66,22 @@ def test_everything_is_on_one_screen() -> None:
 def test_what_there_is_nothing_of_is_left_out() -> None:
     lines = shown(step="build", stage=0, since=None, targets=[], figures={}, judgement=None, transitions=[])
     assert len(lines) == 2
+
+
+def test_what_was_judged_is_explained_with_both_answers_side_by_side() -> None:
+    pairs = [
+        {"query": "how do I begin", "stable": ["a", "b"], "candidate": ["c"]},
+        {"query": "91af0b", "stable": ["a"], "candidate": []},
+    ]
+    split = {**METRIC, "name": "split", "verdict": "successful", "test": "bet on the split"}
+    judgement = {"verdict": "failed", "reason": "churn", "metrics": [METRIC], "split": split, "different": pairs}
+    lines = printed(explained({"transitions": [TRANSITION], "judgements": [{"generation": 4, "judgement": judgement}]}))
+    assert lines[0].endswith("progressing at stage 2 ada promote: looked through")
+    assert "stage 2, 2026-03-01 12:00:00: failed churn" in lines
+    names = [line.split()[0] for line in lines if "samples" not in line and "bet" in line]
+    assert names == ["error_rate", "split"]
+    assert lines[-4:] == ["query rank stable candidate", "how do I begin 1 a c", "2 b -", "91af0b 1 a -"]
+
+
+def test_before_anything_was_judged_the_transitions_are_there() -> None:
+    assert len(printed(explained({"transitions": [TRANSITION], "judgements": []}))) == 1
