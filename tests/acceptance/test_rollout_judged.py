@@ -10,7 +10,7 @@ import httpx
 import pytest
 from serving import RunningServer, StartServer, until
 
-WITHIN_S = 90.0
+WITHIN_S = 180.0
 V1 = "/api/v1"
 POINTS = 60
 CLIENTS = 3

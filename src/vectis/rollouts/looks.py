@@ -50,8 +50,8 @@ class StageJudge:
             evidence = await self._evidence.read(rollout, analysis.metrics)
         except (InvalidInput, NotFound) as error:
             unread = MetricJudgement("evidence", Verdict.ERROR, error.message, "none")
-            look.judged = Judgement(Verdict.ERROR, error.message, (unread,), NO_SPLIT)
-            return True
+            before, look.judged = look.judged, Judgement(Verdict.ERROR, error.message, (unread,), NO_SPLIT)
+            return more or look.judged != before
         if evidence is None:
             return more and look.judgement is not None
         look.judged = await asyncio.to_thread(judge, evidence, analysis, stages=judged_stages(rollout))

@@ -3,9 +3,11 @@
 import math
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, VariantTick
 from vectis.domain.feedback import preferences
 from vectis.domain.judgements import Metric
@@ -56,7 +58,8 @@ class EvidenceReader:
         """What was observed since the stage or watch took effect, as far as these metrics need it; None when nothing is new.
 
         What pauses, extensions and other workers do changes nothing: it is all in the store. Only what the collections hold and
-        find is asked once a stage and kept in memory. Raises what the store and asking raise.
+        find is asked once a stage and kept in memory; while the embedder is away it is asked at each look, so that the others
+        can be judged. Raises what the store raises, and asking but for that.
         """
         if rollout.since is None:
             return None
@@ -68,14 +71,16 @@ class EvidenceReader:
             return None
         names = {metric.name for metric in metrics}
         is_first = kept.end == kept.origin
-        if is_first and names & JUDGED_METRICS:
-            kept.judged = await self._judged.pairs(rollout)
+        asked = kept.judged is None and bool(names & JUDGED_METRICS)
+        if asked:
+            with suppress(EmbedderUnavailable):  # what is judged by traffic must not wait for it
+                kept.judged = await self._judged.pairs(rollout)
         if is_first and "payload" in names:
             kept.payload = await self._payload(rollout)
         ticks = await self._ticks(rollout, kept, end)
         pairs = await self._traffic.shadow_pairs(rollout.spec.alias, rollout.route_version, since=rollout.since)
         said = await self._said(rollout, end) if "preference" in names else []
-        is_new = is_first or bool(ticks) or len(pairs) != len(kept.pairs) or len(said) != len(kept.said)
+        is_new = is_first or asked or bool(ticks) or len(pairs) != len(kept.pairs) or len(said) != len(kept.said)
         kept.ticks += ticks
         kept.pairs, kept.said, kept.end = pairs, said, end
         return kept.evidence() if is_new else None
@@ -120,7 +125,7 @@ class _Observed:
         self.seen: set[int] = set()
         self.pairs: list[ShadowPair] = []
         self.said: list[float] = []
-        self.judged: tuple[JudgedPair, ...] = ()
+        self.judged: tuple[JudgedPair, ...] | None = None
         self.payload: dict[str, tuple[float, float]] = {}
 
     def whole_until(self, settled: datetime) -> datetime:
@@ -135,7 +140,7 @@ class _Observed:
         return int(age_s // _span_s(age_s) * _span_s(age_s))
 
     def evidence(self) -> Evidence:
-        return Evidence(tuple(self.ticks), tuple(self.pairs), self.judged, tuple(self.said), self.payload)
+        return Evidence(tuple(self.ticks), tuple(self.pairs), self.judged or (), tuple(self.said), self.payload)
 
 
 def _span_s(age_s: float) -> float:

@@ -12,7 +12,7 @@ from vectis.adapters.memory.engine import MemoryEngine
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.catalog.profiles import vectors_profile
 from vectis.domain.collections import Collection
-from vectis.domain.errors import CollectionNotFound
+from vectis.domain.errors import CollectionNotFound, EmbedderUnavailable, VectisError
 from vectis.domain.evidence import ShadowPair, VariantTick
 from vectis.domain.feedback import AnsweredQuery, FeedbackKind, Opinion
 from vectis.domain.judgements import Judgement, Metric, Verdict
@@ -46,7 +46,7 @@ class Observed:
         self.clock = ManualClock(BEGAN)
         self.engine = MemoryEngine()
         self.asked: list[str] = []
-        self.gone = False
+        self.error: VectisError | None = None
         spec = replace(spec_of(Strategy.CANARY), stages=(HALF,), metrics=(ERRORS,), validation=Validation(judged=KNOWN))
         self.rollout = Rollout(
             "r1", spec, "docs_1", "docs_2", START, step=Step.STAGE, phase=Phase.PROGRESSING,
@@ -65,8 +65,8 @@ class Observed:
         self.judge = StageJudge(store=self.store, evidence=evidence)
 
     async def ask(self, collection: str, query: str) -> list[str]:
-        if self.gone:
-            raise CollectionNotFound(f"{collection} is gone")
+        if self.error is not None:
+            raise self.error
         self.asked.append(query)
         return [collection]
 
@@ -198,9 +198,21 @@ async def test_what_users_say_is_judged_when_its_time_is_over(observed: Observed
     assert (judgement.verdict, samples(judgement)) == (Verdict.SUCCESSFUL, 300)
 
 
+async def test_while_the_embedder_is_away_traffic_is_judged_all_the_same(observed: Observed) -> None:
+    observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(NDCG, ERRORS)))
+    observed.error = EmbedderUnavailable("away")
+    await observed.report(FIRST, failing=True)
+    observed.clock.advance(SETTLED_S)
+    assert (judgement := await observed.look()) is not None
+    assert [metric.verdict for metric in judgement.metrics[:2]] == [Verdict.ERROR, Verdict.FAILED]
+    observed.error = None
+    observed.clock.advance(SETTLED_S)
+    assert samples(await observed.look()) == 2
+
+
 async def test_what_cannot_be_asked_is_an_error_that_says_why(observed: Observed) -> None:
     observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(NDCG,)))
-    observed.gone = True
+    observed.error = CollectionNotFound("docs_1 is gone")
     observed.clock.advance(SETTLED_S)
     assert (judgement := await observed.look()) is not None
     assert judgement.verdict is Verdict.ERROR
