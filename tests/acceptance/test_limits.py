@@ -1,10 +1,12 @@
 """Who is let in, how often, and what every answer carries, on a running server behind a proxy that it trusts."""
 
+import json
 from time import monotonic
+from typing import Any
 
 import httpx
 import pytest
-from serving import StartServer
+from serving import RunningServer, StartServer, until
 
 from vectis.access.waiting import WAIT_S
 
@@ -15,12 +17,19 @@ BEHIND_A_PROXY = {
     "VECTIS_LIMITS__PER_IP_WINDOW_S": "600",
     "VECTIS_LIMITS__QUERY_BYTES_MAX": "256",
     "CORS_ORIGINS": "https://docs.example.org",
+    "LOG_FILE": "logs/server.log",
+    "ENABLE_REQUEST_TRACING": "true",
 }
 
 
 @pytest.fixture(scope="module")
-def behind(start_server: StartServer) -> httpx.Client:
-    return start_server(**BEHIND_A_PROXY).http
+def server(start_server: StartServer) -> RunningServer:
+    return start_server(**BEHIND_A_PROXY)
+
+
+@pytest.fixture(scope="module")
+def behind(server: RunningServer) -> httpx.Client:
+    return server.http
 
 
 def asked(http: httpx.Client, address: str, **headers: str) -> httpx.Response:
@@ -82,3 +91,20 @@ def test_pages_of_listed_origins_may_call(behind: httpx.Client) -> None:
 def test_a_query_string_has_its_bound(behind: httpx.Client) -> None:
     answer = behind.get("/api/v1/jobs", params={"kind": "x" * 300})
     assert (answer.status_code, answer.json()["code"]) == (413, "too_large")
+
+
+def test_each_request_is_a_line_of_the_log_with_its_trace(server: RunningServer, behind: httpx.Client) -> None:
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    headers = {"x-request-id": "traced-1", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
+    assert behind.get("/api/v1/collections?deleted=false", headers=headers).status_code == 200
+    file = server.folder / "logs" / "server.log"
+
+    def said() -> list[dict[str, Any]]:
+        lines = (json.loads(line) for line in file.read_text().splitlines() if line.startswith("{"))
+        return [line for line in lines if line.get("request_id") == "traced-1" and line["event"] == "request"]
+
+    (line,) = until(lambda: said() or None, 30, "the request is in the file")
+    assert (line["operation"], line["method"], line["status"]) == ("list_collections", "GET", 200)
+    assert (line["path"], line["trace_id"], line["process"]) == ("/api/v1/collections", trace, "api-1")
+    assert 0 <= line["admitted_ms"] <= line["took_ms"]
+    assert '"process": "supervisor"' in file.read_text(), "the supervisor's own lines are there too"

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import sys
 from asyncio.subprocess import STDOUT, Process
 from collections import deque
 from contextlib import suppress
@@ -11,6 +10,7 @@ from contextlib import suppress
 import msgspec
 
 from vectis.runtime.lifeline import FD_KEY, Lifeline
+from vectis.runtime.log_sink import WriteLine
 
 TAIL_LINES = 20
 HANDED_KEY = "HANDED_FD"
@@ -51,8 +51,9 @@ class ProcessSpec(msgspec.Struct, frozen=True):
 class Child:
     """A process of `spec`, one after another of the same kind."""
 
-    def __init__(self, spec: ProcessSpec, lifeline: Lifeline) -> None:
+    def __init__(self, spec: ProcessSpec, lifeline: Lifeline, write_line: WriteLine) -> None:
         self.spec = spec
+        self._write_line = write_line
         self._lifeline = lifeline
         self._process: Process | None = None
         self._output: asyncio.Task[None] | None = None
@@ -171,7 +172,7 @@ class Child:
             self._output.cancel()
 
     async def _pass_on(self, output: asyncio.StreamReader, transport: asyncio.BaseTransport) -> None:
-        """Its lines go to our standard error as they are, the last of them are kept, and the one that says ready is seen."""
+        """Its lines go into our log as they are, the last of them are kept, and the one that says ready is seen."""
         rest = b""
         try:
             while chunk := await output.read(65_536):
@@ -191,9 +192,7 @@ class Child:
             if line.decode("utf-8", "replace").strip() == self.spec.ready.text:
                 return
         self._tail.append(line)
-        with suppress(OSError):  # whoever read our standard error is gone; the children need not know
-            sys.stderr.buffer.write(line + b"\n")
-            sys.stderr.buffer.flush()
+        self._write_line(line)
 
 
 async def _accepts(path: str) -> None:

@@ -19,6 +19,7 @@ from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.versions import versioned_file
 from vectis.runtime.data_folder import hold
 from vectis.runtime.local_token import make_local_token
+from vectis.runtime.log_sink import LogSink
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.process import ProcessSpec
 from vectis.runtime.settings import LOOPBACK, ServerSettings, Settings
@@ -27,6 +28,7 @@ from vectis.runtime.supervisor import ProcessReport, ProcessState, Supervisor
 from vectis.runtime.telemetry import configure_logging
 
 BACKLOG = 2048
+SUPERVISOR = "supervisor"
 
 log = structlog.stdlib.get_logger("vectis.server")
 
@@ -37,21 +39,26 @@ def serve(configuration: Configuration, overrides: Mapping[str, str], environmen
     `overrides` and `environment` are what `configuration` was made of besides its file: a changed file is read with them.
     Raises DataFolderInUse, InvalidSetting, DiskFull before anything is started.
     """
-    settings = configuration.settings
-    configure_logging(with_log_format(settings).log, process="supervisor")
+    settings, sink = configuration.settings, LogSink()
+    configure_logging(with_log_format(settings).log, process=SUPERVISOR, sink=sink)
     for warning in configuration.warnings:
         log.warning("configuration", detail=warning)
     listener, url = _listen(settings.server)
     paths = FolderLayout(Path(settings.server.data_dir))
     with listener, hold(paths.folder, url) as lock, _socket_folder(paths.run):
         make_local_token(paths.folder)
+        sink.point(settings.log, paths.folder)
 
         def arranged(chosen: Configuration) -> list[list[ProcessSpec]]:
             shown = msgspec.structs.replace(chosen, settings=with_log_format(chosen.settings))
             return _inheriting(stages(shown, listener.fileno()), lock)
 
         async def replace(chosen: Configuration, insist: bool) -> str:
-            configure_logging(with_log_format(chosen.settings).log, process="supervisor")
+            try:
+                sink.point(chosen.settings.log, paths.folder)
+            except InvalidSetting as error:
+                return error.message
+            configure_logging(with_log_format(chosen.settings).log, process=SUPERVISOR, sink=sink)
             return await supervisor.replace(arranged(chosen), insist=insist)
 
         def say_ready() -> None:
@@ -59,7 +66,7 @@ def serve(configuration: Configuration, overrides: Mapping[str, str], environmen
             _say_ready(url)
 
         ready = asyncio.Event()
-        supervisor = Supervisor(arranged(configuration), on_change=log_change, on_ready=say_ready)
+        supervisor = Supervisor(arranged(configuration), on_change=log_change, on_ready=say_ready, write_line=sink.line)
         changes = ConfigurationChanges(
             configuration,
             versioned_file(configuration.file, paths),
@@ -134,7 +141,7 @@ def with_log_format(settings: Settings) -> Settings:
     """Children write to a pipe; what a terminal wants is decided here, where the terminal is."""
     if settings.log.format != "auto":
         return settings
-    chosen = "console" if sys.stderr.isatty() else "json"
+    chosen = "console" if sys.stderr.isatty() and not settings.log.file else "json"
     return msgspec.structs.replace(settings, log=msgspec.structs.replace(settings.log, format=chosen))
 
 

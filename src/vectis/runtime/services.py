@@ -67,5 +67,6 @@ class Services(msgspec.Struct, frozen=True):
     metrics: RenderMetrics
     connections: ReadConnections
     filter_uses: ReadFilterUses
+    logs_requests: bool
     body_bytes_max: int
     query_bytes_max: int

@@ -226,10 +226,18 @@ class AccessSettings(Shape, frozen=True):
 
 
 class LogSettings(Shape, frozen=True):
-    """`format` auto: readable on a terminal, JSON lines elsewhere."""
+    """`format` auto: readable on a terminal, JSON lines elsewhere and with a `file`.
+
+    `file` gets what standard error gets, in the data folder when it is relative: at most `files_max` of `file_bytes_max` each,
+    the older ones as `.1`, `.2` and so on. `requests`: a line for each request with how long it took.
+    """
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["auto", "json", "console"] = "auto"
+    file: str = ""
+    file_bytes_max: int = 10_485_760
+    files_max: int = 3
+    requests: bool = False
 
 
 class RolloutSettings(Shape, frozen=True):
@@ -303,6 +311,8 @@ ALIASES: dict[str, tuple[str, str]] = {
     "ACCESS_TOKEN_EXPIRE_MINUTES": ("access", "token_minutes"),
     "LOG_LEVEL": ("log", "level"),
     "LOG_FORMAT": ("log", "format"),
+    "LOG_FILE": ("log", "file"),
+    "ENABLE_REQUEST_TRACING": ("log", "requests"),
 }
 """Keys of other tools that are understood; a VECTIS_ key for the same field weighs more. With _FILE or _COMMAND at the end a
 key says where the value is."""

@@ -10,6 +10,7 @@ from enum import StrEnum
 import msgspec
 
 from vectis.runtime.lifeline import Lifeline
+from vectis.runtime.log_sink import WriteLine, to_stderr
 from vectis.runtime.process import Child, ProcessSpec
 
 
@@ -60,14 +61,19 @@ class Supervisor:
         *,
         on_change: Callable[[ProcessReport], None],
         on_ready: Callable[[], None],
+        write_line: WriteLine = to_stderr,
         policy: RestartPolicy = RestartPolicy(),  # noqa: B008 frozen
     ) -> None:
-        """`on_change` hears of each change of a process, `on_ready` once that all are ready. Neither may wait or raise."""
+        """`on_change` hears of each change of a process, `on_ready` once that all are ready. Neither may wait or raise.
+
+        `write_line` gets each line that a process writes.
+        """
         self._on_change = on_change
         self._on_ready = on_ready
         self._policy = policy
         self._lifeline = Lifeline()
-        self._stages = [[Child(spec, self._lifeline) for spec in stage] for stage in stages]
+        self._write_line = write_line
+        self._stages = [[self._child(spec) for spec in stage] for stage in stages]
         self._reports = {
             spec.name: ProcessReport(spec.name, ProcessState.STOPPED, datetime.now(UTC))
             for stage in stages
@@ -127,7 +133,7 @@ class Supervisor:
             arranged.append([])
             for spec in stage:
                 old = before.pop(spec.name, None)
-                child = old if old is not None and old.spec == spec else Child(spec, self._lifeline)
+                child = old if old is not None and old.spec == spec else self._child(spec)
                 arranged[-1].append(child)
                 if child is not old:
                     if old is not None:
@@ -161,6 +167,9 @@ class Supervisor:
         assert self._group is not None
         if child.spec.name not in self._keeping:
             self._keeping[child.spec.name] = self._group.create_task(self._keep(child))
+
+    def _child(self, spec: ProcessSpec) -> Child:
+        return Child(spec, self._lifeline, self._write_line)
 
     def _children(self) -> list[Child]:
         return [child for stage in self._stages for child in stage]

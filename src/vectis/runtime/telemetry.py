@@ -10,17 +10,22 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from vectis.domain.errors import VectisError
+from vectis.runtime.log_sink import LogSink
 from vectis.runtime.settings import LogSettings
 
 request_id_var: ContextVar[str] = ContextVar("request_id", default="")
 """The id of the request that is being answered; empty outside requests."""
 
 
-def configure_logging(settings: LogSettings, *, process: str) -> None:
-    """Set up logging for this process, once, before anything logs."""
+trace_id_var: ContextVar[str] = ContextVar("trace_id", default="")
+"""The trace that the request belongs to, as its `traceparent` says (W3C Trace Context); empty without one."""
+
+
+def configure_logging(settings: LogSettings, *, process: str, sink: LogSink | None = None) -> None:
+    """Set up logging for this process, before anything logs; into `sink`, else on standard error."""
     json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
-        _with_request_id,
+        _with_request,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -34,7 +39,7 @@ def configure_logging(settings: LogSettings, *, process: str) -> None:
     )
     structlog.contextvars.bind_contextvars(process=process)
     renderer = structlog.processors.JSONRenderer() if json else structlog.dev.ConsoleRenderer()
-    handler = logging.StreamHandler(sys.stderr)
+    handler = logging.StreamHandler(sink or sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -62,8 +67,10 @@ def end_in_one_line() -> Generator[None]:
         raise SystemExit(1) from None
 
 
-def _with_request_id(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _with_request(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     request_id = request_id_var.get()
     if request_id:
         event["request_id"] = request_id
+    if trace_id := trace_id_var.get():
+        event["trace_id"] = trace_id
     return event

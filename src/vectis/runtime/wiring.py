@@ -4,9 +4,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import timedelta
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -35,7 +33,7 @@ from vectis.catalog.service import OPTIMIZE, REMOVE_COLLECTION, CatalogService
 from vectis.domain.access import SYSTEM, Pass, Permission, authorize
 from vectis.domain.divergences import Divergences
 from vectis.domain.embedders import Embedders
-from vectis.domain.errors import EmbedderUnavailable, EngineUnavailable, InvalidInput, InvalidSetting, StoreUnavailable
+from vectis.domain.errors import EmbedderUnavailable, EngineUnavailable, InvalidInput, StoreUnavailable
 from vectis.domain.limits import Policy
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.control import Connections
@@ -66,6 +64,7 @@ from vectis.runtime.configuration.link import SupervisorLink
 from vectis.runtime.configuration.loading import Configuration
 from vectis.runtime.configuration.running import RunningConfiguration
 from vectis.runtime.embedder_wiring import open_embedders, price_per_token
+from vectis.runtime.engine_wiring import open_engine
 from vectis.runtime.paths import FolderLayout
 from vectis.runtime.probes import readiness
 from vectis.runtime.ranking_wiring import make_hypotheses, open_generator, open_reranker
@@ -163,6 +162,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
             filter_uses=lambda collection: _filter_uses(parts, collection),
+            logs_requests=settings.log.requests,
             body_bytes_max=settings.server.body_bytes_max,
             query_bytes_max=settings.limits.query_bytes_max,
         )
@@ -247,7 +247,7 @@ async def _open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLa
     stack.push_async_callback(exchange.close)
     store = await open_control_store(settings, paths)
     stack.push_async_callback(store.close)
-    engine = await _open_engine(stack, settings, paths)
+    engine = await open_engine(stack, settings.engine, paths)
     embedders = await open_embedders(stack, settings.embedder, paths)
     versions = SharedVersions(paths.versions, counted=settings.engine.kind == "edge")
     directory = CachedDirectory(store, clock, versions)
@@ -326,29 +326,6 @@ def _admission(limits: LimitSettings, parts: _Parts, limiter: RateLimiter) -> Ad
 
 def _policy(name: str, requests: int, window_s: float, *, burst: int | None = None) -> Policy | None:
     return Policy(name, requests, window_s, requests if burst is None else burst) if requests else None
-
-
-async def _open_engine(stack: AsyncExitStack, settings: Settings, paths: FolderLayout) -> Engine:
-    if settings.engine.kind == "qdrant":
-        server = await _qdrant_adapter().open_qdrant(
-            settings.engine.url,
-            api_key=settings.engine.api_key.reveal() or None,
-            prefer_grpc=settings.engine.grpc,
-            timeout_s=settings.engine.timeout_s,
-        )
-        stack.push_async_callback(server.close)
-        return server
-    return await stack.enter_async_context(EdgeEngine(paths.engine_socket, timeout_s=settings.engine.timeout_s))
-
-
-def _qdrant_adapter() -> Any:
-    """The one adapter that is optional; it also takes a second to import, which an embedded server need not wait for."""
-    try:
-        return import_module("vectis.adapters.qdrant.engine")
-    except ModuleNotFoundError as error:
-        raise InvalidSetting(
-            f"engine.kind qdrant needs {error.name}: pip install 'vectis[qdrant]'", key="engine.kind"
-        ) from None
 
 
 def _connections(parts: _Parts, by: Pass) -> Connections:

@@ -11,7 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from vectis.domain.errors import InvalidSetting
+from vectis.domain.errors import InvalidSetting, Unavailable
 
 FAULTS_IN_A_ROW = 3
 """After so many commands without an answer nobody asks any more, but for one probe at a time."""
@@ -102,6 +102,14 @@ class RedisLink:
             return None
         self._in_a_row = 0
         return answer
+
+    async def check(self) -> None:
+        """Ask the server once, without retries. Unavailable, saying why, when it does not answer."""
+        try:
+            async with asyncio.timeout(self._bounds.connect_s):
+                await self.client.ping()
+        except Failures as error:
+            raise Unavailable(f"cache.redis_url: {type(error).__name__}: {error}"[:200]) from None
 
     def counts(self) -> dict[str, float]:
         """For the metrics page; of this process."""

@@ -53,6 +53,15 @@ class SqlStore(
         await self._database.close()
 
 
+async def ask_store(url: str) -> None:
+    """Whether a database answers, its tables left as they are. InvalidSetting; StoreUnavailable."""
+    store = SqlStore(Database(url, Pool(size=1, overflow=0)))
+    try:
+        await store.ping()
+    finally:
+        await store.close()
+
+
 async def open_store(url: str, pool: Pool = Pool()) -> SqlStore:  # noqa: B008 frozen
     """Bring the database's tables up to date and open it.
 

@@ -10,7 +10,7 @@ import typer
 
 from vectis.domain.errors import InvalidSetting, NotFound
 from vectis.entrypoints.cli import applying
-from vectis.entrypoints.cli.exits import FAILED, reporting
+from vectis.entrypoints.cli.exits import FAILED, UNAVAILABLE, perform, reporting
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir
 from vectis.entrypoints.cli.output import print_json, print_table
@@ -26,6 +26,7 @@ from vectis.runtime.configuration.sources import (
     template_named,
 )
 from vectis.runtime.configuration.versions import versioned_file
+from vectis.runtime.connect_wiring import ask_parts
 from vectis.runtime.paths import FolderLayout
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["config"][1])
@@ -58,22 +59,25 @@ def show(config: Given = None, as_json: AsJson = False, data_dir: DataDir = DEFA
 @app.command(epilog="Example: vectis config validate staging.toml")
 def validate(
     file: Annotated[Path | None, typer.Argument(exists=True, dir_okay=False, help="File; else the active one.")] = None,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Ask store, engine, cache and embedder too; changes nothing there.")
+    ] = False,
     as_json: AsJson = False,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Check a configuration together with this environment and name everything that is wrong, not only the first."""
     found = _read(file, data_dir)
+    asked = perform(ask_parts(found.settings), as_json=as_json) if connect and not found.objections else []
     if as_json:
-        print_json(
-            {
-                "valid": not found.objections,
-                "objections": msgspec.to_builtins(found.objections),
-                "warnings": list(found.warnings),
-            }
-        )
+        shown = {"objections": found.objections, "warnings": found.warnings, **({"parts": asked} if connect else {})}
+        print_json({"valid": not found.objections, **msgspec.to_builtins(shown)})
     elif not found.objections:
         typer.echo("valid")
+        if connect:
+            print_table(("part", "", "found"), [(p.part, "ok" if p.ok else "failed", p.detail) for p in asked])
     _report(found, as_json=as_json)
+    if not all(part.ok for part in asked):
+        raise typer.Exit(UNAVAILABLE)
 
 
 @app.command(epilog="Example: vectis config diff active production; vectis config diff 3 active")

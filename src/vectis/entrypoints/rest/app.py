@@ -21,9 +21,11 @@ from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.entrypoints.rest.routing import RouteIndex
 from vectis.entrypoints.rest.streaming import EventStreams, StreamingEndpoint
 from vectis.runtime.services import Services
-from vectis.runtime.telemetry import request_id_var
+from vectis.runtime.telemetry import request_id_var, trace_id_var
 
 _REQUEST_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT = re.compile(rb"[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+"""W3C Trace Context, 3.2: version, trace, parent, flags; all zeroes name nothing. Later versions may go on after that."""
 
 log = structlog.stdlib.get_logger("vectis.rest")
 
@@ -33,6 +35,7 @@ class RestApp:
 
     def __init__(self, services: Services) -> None:
         self._observe = services.observe
+        self._logs_requests = services.logs_requests
         self._reception = Reception(services)
         self.streams = EventStreams()
         operations = [
@@ -44,9 +47,10 @@ class RestApp:
         if scope["type"] != "http":
             raise RuntimeError(f"this server speaks HTTP, not {scope['type']}")
         started = perf_counter()
-        request_id = _request_id(scope)
+        request_id, trace_id = _ids(scope)
         scope["vectis.request_id"], scope["vectis.caller"] = request_id, NOBODY
         request_id_var.set(request_id)
+        trace_id_var.set(trace_id)
         self._reception.meet(scope)
         sent = _Sent(send, scope["vectis.headers"])
         name = "unknown"
@@ -63,7 +67,10 @@ class RestApp:
                 await self._fail(DiskFull("the disk is full; nothing was written: free space and repeat"), scope, sent)
         except Exception:  # noqa: BLE001 - outermost frame of a request: a bug is logged with its trace, answered with 500
             await self._bug(scope, sent)
-        self._observe(name, sent.status, perf_counter() - started)
+        took_s = perf_counter() - started
+        self._observe(name, sent.status, took_s)
+        if self._logs_requests:
+            _log_request(name, scope, sent.status, started, took_s)
 
     async def _fail(self, error: VectisError, scope: Scope, sent: "_Sent") -> None:
         request_id = scope["vectis.request_id"]
@@ -108,11 +115,30 @@ class _Sent:
             await respond(self, status, body, "application/problem+json", request_id, headers)
 
 
-def _request_id(scope: Scope) -> str:
+def _ids(scope: Scope) -> tuple[str, str]:
+    """The request's id, a new one when it brings none, and its trace's, empty when it brings none."""
+    request_id = trace_id = ""
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _REQUEST_ID.fullmatch(value):
-            return value.decode()
-    return uuid4().hex
+            request_id = value.decode()
+        elif name == b"traceparent" and (found := _TRACEPARENT.match(value)) is not None:
+            trace_id = found[1].decode()
+    return request_id or uuid4().hex, trace_id
+
+
+def _log_request(name: str, scope: Scope, status: int, started: float, took_s: float) -> None:
+    """`admitted_ms` is the part of `took_ms` until it was known who calls and that he may; none for who may not."""
+    admitted_at = scope.get("vectis.admitted_at")
+    log.info(
+        "request",
+        operation=name,
+        method=scope["method"],
+        path=scope["path"],
+        status=status,
+        caller=scope["vectis.caller"].name,
+        admitted_ms=None if admitted_at is None else round((admitted_at - started) * 1000, 3),
+        took_ms=round(took_s * 1000, 3),
+    )
 
 
 async def _openapi(scope: Scope, receive: Receive, send: Send) -> None:

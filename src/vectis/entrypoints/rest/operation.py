@@ -4,6 +4,7 @@ The same path serves hot and cold routes; there is no validation beside msgspec'
 """
 
 from collections.abc import Awaitable, Callable, Mapping
+from time import perf_counter
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -132,6 +133,7 @@ class Endpoint:
         self._reception.begin()
         try:
             caller = await self._reception.caller(scope, self.operation.permission, vector_api=self._vector_api)
+            scope["vectis.admitted_at"] = perf_counter()
             await self._answer(caller, scope, receive, send)
         except VectisError as error:
             self._reception.ended_with(error, scope, self.operation.name, self.operation.permission)

@@ -52,6 +52,8 @@ def _ranges(settings: Settings) -> Iterator[Objection]:
         "store.pool_timeout_s": (store.pool_timeout_s, 0.1, 600),
         "store.pool_recycle_s": (store.pool_recycle_s, 1, 86_400),
         "engine.timeout_s": (settings.engine.timeout_s, 0.1, 600),
+        "log.file_bytes_max": (settings.log.file_bytes_max, 65_536, 1 << 40),
+        "log.files_max": (settings.log.files_max, 2, 1000),
         "embedder.threads": (settings.embedder.threads, 1, 256),
         "embedder.dimension": (settings.embedder.dimension, 1, 65_536),
         "embedder.timeout_s": (settings.embedder.timeout_s, 0.1, 600),
