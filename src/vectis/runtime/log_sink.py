@@ -25,7 +25,7 @@ class LogSink:
     """Lines of the supervisor itself come as to a text stream, those of its children as bytes."""
 
     def __init__(self) -> None:
-        self._file: _LogFile | None = None
+        self._file: RotatingFileHandler | None = None
 
     def point(self, settings: LogSettings, folder: Path) -> None:
         """Write the file of these settings too, from now on; relative ones are in the data folder. InvalidSetting."""
@@ -37,11 +37,13 @@ class LogSink:
         path = folder / settings.file
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = _LogFile(
+            file = RotatingFileHandler(
                 path, maxBytes=settings.file_bytes_max, backupCount=settings.files_max - 1, encoding="utf-8"
             )
         except OSError as error:
             raise InvalidSetting(f"log.file: {path} cannot be written: {error.strerror}", key="log.file") from None
+        file.handleError = _told_already
+        self._file = file
 
     def line(self, line: bytes) -> None:
         """See WriteLine."""
@@ -58,6 +60,5 @@ class LogSink:
         """Every line is written out at once."""
 
 
-class _LogFile(RotatingFileHandler):
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 as logging calls it
-        """A full disk stops no server: standard error has the line."""
+def _told_already(record: logging.LogRecord) -> None:
+    """A full disk stops no server: standard error has the line."""
