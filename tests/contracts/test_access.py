@@ -98,10 +98,7 @@ OF_ONE_ID = (
     *("get_job", "follow_job", "retry_job", "cancel_job"),
     *("get_rollout", "explain_rollout", "follow_rollout", "change_rollout"),
 )
-TOO_LATE = (
-    *("retry_job", "cancel_job", "start_rollout", "change_rollout"),
-    *("configure_collection", "roll_back_search_settings"),
-)
+TOO_LATE = ("retry_job", "cancel_job", "start_rollout", "change_rollout")
 """The job of the examples is done, one rollout has ended, another is under way: whoever may do this is told so."""
 
 
