@@ -63,7 +63,8 @@ def explained(rollout: dict[str, Any]) -> RenderableType:
             (judgement["verdict"], VERDICT_STYLES[judgement["verdict"]]),
             f"  {judgement['reason']}",
         )
-        parts += [title, verdicts([*judgement["metrics"], judgement["split"]])]
+        split = [judgement["split"]] if judgement["split"]["samples"] else []
+        parts += [title, verdicts([*judgement["metrics"], *split])]
         if judgement["different"]:
             parts += [Text("answers that differ most", "bold"), _answers(judgement["different"])]
     return Group(*parts)
@@ -185,7 +186,7 @@ def _table(*columns: str) -> Table:
 
 
 def _number(value: float | None) -> str:
-    return "" if value is None else f"{value:.6g}" if abs(value) < 1e6 else f"{value:.0f}"
+    return "" if value is None else f"{value:.4g}" if abs(value) < 1e4 else f"{value:.0f}"
 
 
 def _interval(low: float | None, high: float | None) -> str:
