@@ -67,7 +67,12 @@ class WatchingEndpoint:
     def wait_s(self) -> float:
         """How long one request takes."""
         with self._lock:
-            return self._random.uniform(0.05, 0.4)
+            return self._random.uniform(0.2, 0.6)
+
+    def at_work(self) -> int:
+        """About how many documents it is being asked now."""
+        with self._lock:
+            return len(self._at_work)
 
     def begin(self, documents: set[str]) -> None:
         """A request about these documents came."""
@@ -128,13 +133,13 @@ class Changes:
     def __init__(self, ledger: Ledger, random: Random) -> None:
         self.ledger = ledger
         self._random = random
-        self._count = 0
+        self._count = self._documents = 0
         self._kinds: list[tuple[int, Callable[[httpx.Client], None]]] = [
             (4, self._person),
             (4, self._key),
             (3, self._role),
             (3, self._session),
-            (6, self._document),
+            (6, self.document),
             (2, self._job),
             (3, self._schedule),
             (1, self._configuration),
@@ -213,9 +218,11 @@ class Changes:
         if accepted(answer, 201, 403):
             ledger.sessions[answer.json()["session"]] = (answer.json()["access_token"], name, True)
 
-    def _document(self, http: httpx.Client) -> None:
-        name = f"document-{self._count}"
-        document = {"id": name, "text": f"This is {name}, said word{self._count}."}
+    def document(self, http: httpx.Client) -> None:
+        """One more document, and a job that indexes it."""
+        self._documents += 1
+        name = f"document-{self._documents}"
+        document = {"id": name, "text": f"This is {name}, said word{self._documents}."}
         answer = http.post("/api/v1/collections/docs/documents", json={"documents": [document]})
         if accepted(answer, 202):
             job = answer.json()["job_id"]

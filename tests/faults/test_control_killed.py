@@ -125,6 +125,8 @@ def test_what_was_acknowledged_survives_kills(
     )
     unanswered = 0
     for number in range(CHANGES):
+        if "worker" in kills.get(number, ""):
+            until(lambda: _both_work(world.http, changes, endpoint), START_S, "both workers run a job")
         killer = _killer(world, kills.get(number), random)
         try:
             changes.make(world.http)
@@ -143,11 +145,19 @@ def test_what_was_acknowledged_survives_kills(
         f"seed {SEED}: {dict(ledger.changes)}; {len(KILLS)} kills, {unanswered} requests without an answer, "
         f"{interrupted} documents begun anew, all jobs ended {settled_s:.1f} s after the last change"
     )
-    assert unanswered + interrupted > 0, "no kill met anything: the test proves nothing"
+    assert interrupted > 0, "no kill met a running job: the test proves nothing"
     assert endpoint.twice_at_a_time == []
     verified = world.http.post("/api/v1/audit/verify").json()
     assert verified["holds"], verified
     assert world.stop() == 0
+
+
+def _both_work(http: httpx.Client, changes: Changes, endpoint: WatchingEndpoint) -> bool | None:
+    """Whether a kill of either worker meets a job; gives them more to do where they have little."""
+    with suppress(httpx.TransportError):
+        if len(http.get("/api/v1/jobs", params={"state": "pending"}).json()["jobs"]) < 2:
+            changes.document(http)
+    return endpoint.at_work() >= 2 or None
 
 
 def _killer(world: World, who: str | None, random: Random) -> threading.Thread:
