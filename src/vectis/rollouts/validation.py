@@ -6,12 +6,16 @@ from statistics import fmean
 from vectis.domain.evidence import JudgedPair
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
 from vectis.domain.ports.control import DivergenceStore
-from vectis.domain.rollouts import Rollout
+from vectis.domain.rollouts import ChangeKind, Rollout
 from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.payloads import compare_payloads
 from vectis.rollouts.surroundings import AskCollection, RolloutParts, RolloutPoints
 
 COUNT_TOLERANCE = 0.01
 """Share by which the candidate may hold more or less than the stable collection: writes go on while both are counted."""
+
+REFRESH_TOLERANCE = 0.5
+"""The same for other documents: it only catches a collection that lost half of them or was given far too many."""
 
 MEASURE_TOLERANCE = 0.025
 """By how much nDCG@10 and recall@10 of the judged queries may be lower, in the mean."""
@@ -33,7 +37,11 @@ class Validator:
 
     async def validate(self, rollout: Rollout) -> Judgement:
         """Failed as soon as one check failed. The queries are all there are, so their figures are compared as they are."""
-        found = [await self._counts(rollout), await missed_writes(self._store, rollout.candidate)]
+        found = [
+            await self._counts(rollout),
+            await missed_writes(self._store, rollout.candidate),
+            await compare_payloads(self._points, rollout.stable, rollout.candidate),
+        ]
         if rollout.spec.validation.queries:
             found.append(await self._queries(rollout))
         if rollout.spec.validation.judged:
@@ -50,7 +58,8 @@ class Validator:
         difference = abs(candidate - stable) / max(stable, 1)
         what = "documents" if of_documents else "points"
         reason = f"{candidate} of {stable} {what}"
-        return _figures(what, reason, stable, candidate, difference, COUNT_TOLERANCE)
+        tolerance = REFRESH_TOLERANCE if rollout.spec.change is ChangeKind.REFRESH else COUNT_TOLERANCE
+        return _figures(what, reason, stable, candidate, difference, tolerance)
 
     async def _queries(self, rollout: Rollout) -> MetricJudgement:
         queries = rollout.spec.validation.queries
