@@ -104,15 +104,15 @@ async def test_a_second_worker_of_a_live_ones_name_is_refused(tmp_path: Path) ->
     ids = [f"job-{number}" for number in range(3)]
     for job_id in ids:
         await store.record_job(Job(id=job_id, kind="work", state=JobState.PENDING, payload={"step_s": 0.3}))
-    one = await start(tmp_path, "one", lease_s=3)
+    one = await start(tmp_path, "one", lease_s=10)
     await until_running(store)
-    two = await start(tmp_path, "one", lease_s=3)
+    two = await start(tmp_path, "one", lease_s=10)
     assert await asyncio.wait_for(two.wait(), DEADLINE_S) == 1
     await until(store, ids, ended=3)
     assert all(count == 1 for count in check_marks(tmp_path, ids).values())
     one.kill()
     await one.wait()
-    three = await start(tmp_path, "one", lease_s=3)
+    three = await start(tmp_path, "one", lease_s=10)
     await record(store, range(3, 4))
     await until(store, ["job-3"], ended=1)
     three.send_signal(signal.SIGTERM)
