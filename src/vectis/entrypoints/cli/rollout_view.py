@@ -48,12 +48,12 @@ def picture(rollout: dict[str, Any]) -> RenderableType:
         parts.append(_figures(rollout["figures"]))
     if rollout["judgement"]:
         parts.append(verdicts(rollout["judgement"]["metrics"]))
-    return Group(*parts, *(transition_line(each) for each in rollout["transitions"][-LINES:]))
+    return Group(*parts, *transition_lines(rollout["transitions"])[-LINES:])
 
 
 def explained(rollout: dict[str, Any]) -> RenderableType:
     """Every transition, and every judgement with its metrics and the queries whose answers differ most."""
-    parts: list[RenderableType] = [transition_line(each) for each in rollout["transitions"]]
+    parts: list[RenderableType] = [*transition_lines(rollout["transitions"])]
     stood = {each["generation"]: each for each in rollout["transitions"]}
     for kept in rollout["judgements"]:
         judgement, at = kept["judgement"], stood[kept["generation"]]
@@ -85,14 +85,27 @@ def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
     return table
 
 
-def transition_line(transition: dict[str, Any]) -> Text:
-    """One transition: when, what it became, who made it and why."""
+def transition_lines(transitions: Sequence[dict[str, Any]]) -> list[Text]:
+    """A line for each transition: when, what it became, who made it and why. One that changes none of this is about the route:
+    by then the alias led where the step before it said."""
+    befores = [None, *transitions]
+    return [
+        _line(each, is_same=_place(before) == _place(each)) for before, each in zip(befores, transitions, strict=False)
+    ]
+
+
+def _place(transition: dict[str, Any] | None) -> tuple[Any, ...]:
+    return () if transition is None else tuple(transition[name] for name in ("phase", "step", "stage", "reason"))
+
+
+def _line(transition: dict[str, Any], *, is_same: bool) -> Text:
     stage = f" {transition['stage'] + 1}" if transition["step"] == "stage" else ""
+    why = "in effect" if is_same else transition["reason"]
     return Text.assemble(
         (f"{moment(transition['at'])}  ", "dim"),
         (transition["phase"], PHASE_STYLES[transition["phase"]]),
         f" at {transition['step']}{stage}  {transition['by']}",
-        f": {transition['reason']}" if transition["reason"] else "",
+        f": {why}" if why else "",
     )
 
 

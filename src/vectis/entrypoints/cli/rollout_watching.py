@@ -17,7 +17,7 @@ from vectis.entrypoints.cli.exits import FAILED
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import console, notes
 from vectis.entrypoints.cli.rollout_verbs import RolloutId
-from vectis.entrypoints.cli.rollout_view import picture, transition_line
+from vectis.entrypoints.cli.rollout_view import picture, transition_lines
 
 app = typer.Typer(add_completion=False)
 ENDED = ("grace", "retire", "done")
@@ -73,10 +73,10 @@ async def _as_log(moments: AsyncGenerator[dict[str, Any]]) -> dict[str, Any]:
     last: dict[str, Any] = {}
     told = 0
     async for last in moments:
-        for transition in last["transitions"]:
+        for transition, line in zip(last["transitions"], transition_lines(last["transitions"]), strict=True):
             if transition["generation"] > told:
                 told = transition["generation"]
-                console.print(transition_line(transition))
+                console.print(line)
     return last
 
 

@@ -85,3 +85,9 @@ def test_what_was_judged_is_explained_with_both_answers_side_by_side() -> None:
 
 def test_before_anything_was_judged_the_transitions_are_there() -> None:
     assert len(printed(explained({"transitions": [TRANSITION], "judgements": []}))) == 1
+
+
+def test_a_transition_that_changes_nothing_tells_that_the_route_is_set() -> None:
+    again = {**TRANSITION, "generation": 5, "by": "reconciler"}
+    lines = printed(explained({"transitions": [TRANSITION, again], "judgements": []}))
+    assert lines[1] == "2026-03-01 12:00:00 progressing at stage 2 reconciler: in effect"
