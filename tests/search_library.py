@@ -141,8 +141,9 @@ class Library:
     """A collection of PAGES and the service that searches it. Without `whole` it is as collections were before documents
     had evidence of their own: no vectors for them, and ids that say nothing."""
 
-    def __init__(self, *, whole: bool) -> None:
+    def __init__(self, *, whole: bool, more_payload: Mapping[str, dict[str, Any]] | None = None) -> None:
         self.whole = whole
+        self.more_payload = more_payload or {}
         self.clock = ManualClock()
         self.reader = Asked()
         self.embedder = ColourEmbedder()
@@ -217,5 +218,6 @@ class Library:
                     "ordinal": ordinal,
                     "kind": document[0],
                 }
+                payload |= self.more_payload.get(document, {})
                 id = chunk_id("docs", document, text, 0) if self.whole else str(uuid5(NAMESPACE_URL, text))
                 yield Point(id, vectors, payload)

@@ -3,6 +3,7 @@
 from msgspec import structs
 
 from vectis.domain.errors import InvalidInput
+from vectis.domain.filters import Filter, check
 from vectis.domain.queries import HNSW_EF_MAX, Fusion, Rrf
 from vectis.domain.schema import CollectionSchema
 from vectis.domain.shapes import Shape
@@ -14,6 +15,7 @@ PREFETCH_MAX = 10_000
 LIMIT_MAX = 1000
 OVERSAMPLING_MAX = 16.0
 WEIGHT_MAX = 1000.0
+BOOSTS_MAX = 8
 RERANKED_MAX = 200
 MODEL_TIMEOUT_MS_MAX = 30_000
 
@@ -98,6 +100,24 @@ class Hyde(Shape, frozen=True):
     timeout_ms: int = 10_000
 
 
+class Recency(Shape, frozen=True):
+    """A date in the payload: 1 for today or later, half of it for each half-life that passed since, 0 without a date."""
+
+    half_life_days: float
+    key: str = "last_updated"
+
+
+class Boost(Shape, frozen=True, omit_defaults=True):
+    """What lifts documents, as one more part of a fusion of scores: `when` holds of their best chunk, or how `recent` it is.
+
+    Exactly one of both. The first 100 documents are looked at.
+    """
+
+    weight: float
+    when: Filter | None = None
+    recent: Recency | None = None
+
+
 class SearchSettings(Shape, frozen=True):
     """How a collection is searched when the query does not say otherwise.
 
@@ -116,6 +136,7 @@ class SearchSettings(Shape, frozen=True):
     fusion: Fusion | Scores = Scores()
     rerank: Rerank | None = None
     hyde: Hyde | None = None
+    boosts: list[Boost] = []
 
 
 class CollectionProfile(Shape, frozen=True):
@@ -147,6 +168,10 @@ def check_search(settings: SearchSettings, *, at: str) -> None:
         if not isinstance(settings.fusion, Scores):
             raise InvalidInput(f"{at}.rerank: only a fusion of type scores can be reranked", field=f"{at}.rerank")
         bounds += _rerank_bounds(settings.rerank)
+    if settings.boosts:
+        if not isinstance(settings.fusion, Scores):
+            raise InvalidInput(f"{at}.boosts: only a fusion of type scores can have them", field=f"{at}.boosts")
+        bounds += _boost_bounds(settings.boosts, at)
     if settings.hyde is not None:
         bounds += _hyde_bounds(settings.hyde)
     if isinstance(settings.fusion, Rrf):
@@ -177,3 +202,17 @@ def _hyde_bounds(hyde: Hyde) -> list[tuple[str, float, float, float]]:
         ("hyde.max_tokens", hyde.max_tokens, 1, 4096),
         ("hyde.timeout_ms", hyde.timeout_ms, 1, MODEL_TIMEOUT_MS_MAX),
     ]
+
+
+def _boost_bounds(boosts: list[Boost], at: str) -> list[tuple[str, float, float, float]]:
+    bounds: list[tuple[str, float, float, float]] = [("boosts", len(boosts), 0, BOOSTS_MAX)]
+    for number, boost in enumerate(boosts):
+        place = f"boosts[{number}]"
+        if (boost.when is None) == (boost.recent is None):
+            raise InvalidInput(f"{at}.{place}: give exactly one of when and recent", field=f"{at}.{place}")
+        if boost.when is not None:
+            check(boost.when, at=f"{at}.{place}.when")
+        if boost.recent is not None:
+            bounds.append((f"{place}.recent.half_life_days", boost.recent.half_life_days, 0.001, 1e6))
+        bounds.append((f"{place}.weight", boost.weight, 0, WEIGHT_MAX))
+    return bounds

@@ -102,7 +102,9 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     settings = request.overrides.over(collection.profile.search)
     if request.mode == "hybrid":
         fusion = request.overrides.fusion or Rrf()
-        settings = msgspec.structs.replace(settings, fusion=fusion, rerank=request.overrides.rerank)
+        settings = msgspec.structs.replace(
+            settings, fusion=fusion, rerank=request.overrides.rerank, boosts=request.overrides.boosts or []
+        )
     if request.mode == "best":
         settings = msgspec.structs.replace(settings, rerank=settings.rerank or Rerank())
     if request.mode == "hyde":
@@ -110,9 +112,20 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     if request.mode in ("hybrid", "dense", "sparse"):
         settings = msgspec.structs.replace(settings, hyde=request.overrides.hyde)
     using = _VECTORS_OF[request.mode]
-    if request.diversity and len(using) == 1:
-        raise InvalidInput(f"diversity: mode {request.mode} ranks without; use default or best", field="diversity")
+    if len(using) == 1:
+        _refuse_parts(request)
     return _planned(request, collection, limits, settings, using)
+
+
+def _refuse_parts(request: TextSearch) -> None:
+    """One kind of vector ranks chunks by itself: what would be further parts of a score must not be asked for in vain."""
+    asked = {
+        "diversity": request.diversity,
+        "settings.rerank": request.overrides.rerank,
+        "settings.boosts": request.overrides.boosts,
+    }
+    if field := next((name for name, value in asked.items() if value), None):
+        raise InvalidInput(f"{field}: mode {request.mode} ranks without; use default or best", field=field)
 
 
 def plan_similar(request: SimilarSearch, collection: Collection, limits: SearchLimits) -> TextPlan:

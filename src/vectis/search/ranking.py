@@ -1,6 +1,7 @@
 """Ranking by a fusion of scores: every prefetch in one call to the engine, then what is shown in another."""
 
 from collections.abc import Sequence
+from math import fsum
 
 from msgspec.structs import replace
 
@@ -9,6 +10,7 @@ from vectis.domain.points import ScoredPoint, SparseVector
 from vectis.domain.ports.engine import PointReader
 from vectis.domain.profiles import DENSE
 from vectis.search import assemble, plan
+from vectis.search.boosting import BOOSTED, Boosting
 from vectis.search.diversity import POOL, diverse
 from vectis.search.laps import Laps
 from vectis.search.requests import DocumentSearch, Hit, TextSearch
@@ -16,12 +18,38 @@ from vectis.search.reranking import RERANK, Reranking
 from vectis.search.scores import Prefetched, Ranked, ScoreFusion
 
 
+class _Fused:
+    """What a fusion is made of; `weight` is that of all parts together."""
+
+    def __init__(self, found: Sequence[Prefetched], weight: float, *, group: bool) -> None:
+        self.weight = weight
+        self.fusion = ScoreFusion(found, assemble.document_of, group=group)
+        self._found = found
+        self._group = group
+
+    def best(self, documents: int, chunks: int) -> list[ScoredPoint]:
+        """The points of the best `chunks` of each of the first `documents`."""
+        points = {point.id: point for side in self._found for point in side.points}
+        return [
+            points[id]
+            for ranked in self.fusion.ranked()[:documents]
+            for id in self.fusion.chunks(ranked.subject)[:chunks]
+        ]
+
+    def joined(self, more: Sequence[Prefetched], weight: float) -> "_Fused":
+        """With further parts, which weigh `weight` together and whose shares are of the whole."""
+        kept = self.weight / (self.weight + weight) if weight else 1.0
+        sides = [replace(side, share=side.share * kept) for side in self._found]
+        return _Fused([*sides, *more], self.weight + weight, group=self._group)
+
+
 class ScoreRanker:
     """Ranks documents, or chunks where they are not grouped."""
 
-    def __init__(self, reader: PointReader, reranking: Reranking) -> None:
+    def __init__(self, reader: PointReader, reranking: Reranking, boosting: Boosting) -> None:
         self._reader = reader
         self._reranking = reranking
+        self._boosting = boosting
 
     async def hits(
         self,
@@ -36,47 +64,29 @@ class ScoreRanker:
             return [], ()
         answers = await self._reader.query_batch(name, [each.query for each in prefetches])
         laps.end("engine")
-        found = plan.found(prefetches, answers)
-        fusion = ScoreFusion(found, assemble.document_of, group=request.group)
+        parts = _Fused(plan.found(prefetches, answers), fsum(each.weight for each in prefetches), group=request.group)
         degraded: tuple[str, ...] = ()
         if text_plan.rerank is not None and isinstance(request, TextSearch):
-            weight = sum(each.weight for each in prefetches)
+            rerank = text_plan.rerank
+            chosen = parts.best(rerank.candidates, rerank.chunks)
+            share = rerank.weight / (parts.weight + rerank.weight)
             try:
-                fusion = await self._reranked(name, request, text_plan, fusion, found, weight)
+                judged = await self._reranking.prefetched(name, request.query, rerank, chosen, share)
+                parts = parts.joined([judged], rerank.weight)
             except RerankerUnavailable:
                 degraded = (RERANK,)
             laps.end("rerank")
+        if (boosts := text_plan.settings.boosts) and (chosen := parts.best(BOOSTED, 1)):
+            lifted = await self._boosting.prefetched(name, boosts, chosen, parts.weight)
+            parts = parts.joined(lifted, sum(boost.weight for boost in boosts))
+            laps.end("engine")
+        fusion = parts.fusion
         ranked = [
             each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
         ]
         if request.diversity and ranked:
             ranked = await self._diverse(name, request.diversity, fusion, ranked)
         return await self._shown(name, request, text_plan, fusion, ranked, laps), degraded
-
-    async def _reranked(
-        self,
-        name: str,
-        request: TextSearch,
-        text_plan: plan.TextPlan,
-        fusion: ScoreFusion,
-        found: Sequence[Prefetched],
-        weight: float,
-    ) -> ScoreFusion:
-        """The fusion of what was found and of what the reranker says of its first; `weight` is that of what was found."""
-        rerank = text_plan.rerank
-        assert rerank is not None, "whoever calls has looked"
-        points: dict[object, ScoredPoint] = {point.id: point for side in found for point in side.points}
-        chosen = [
-            points[id]
-            for ranked in fusion.ranked()[: rerank.candidates]
-            for id in fusion.chunks(ranked.subject)[: rerank.chunks]
-        ]
-        if not chosen:
-            return fusion
-        share = rerank.weight / (weight + rerank.weight)
-        judged = await self._reranking.prefetched(name, request.query, rerank, chosen, share)
-        sides = [replace(side, share=side.share * (1 - share)) for side in found]
-        return ScoreFusion([*sides, judged], assemble.document_of, group=request.group)
 
     async def _diverse(self, name: str, strength: float, fusion: ScoreFusion, ranked: Sequence[Ranked]) -> list[Ranked]:
         """The first ones in an order of more diversity, then the others."""

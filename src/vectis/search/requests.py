@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
-from vectis.domain.profiles import Hyde, Rerank, Scores, SearchSettings
+from vectis.domain.profiles import Boost, Hyde, Rerank, Scores, SearchSettings
 from vectis.domain.queries import Fusion, SearchParams, Selector
 from vectis.domain.routes import Routing
 from vectis.domain.shapes import Shape
@@ -30,6 +30,7 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
     fusion: Fusion | Scores | None = None
     rerank: Rerank | None = None
     hyde: Hyde | None = None
+    boosts: list[Boost] | None = None
 
     def over(self, settings: SearchSettings) -> SearchSettings:
         """`settings` with the given ones replaced."""
@@ -37,7 +38,9 @@ class Overrides(Shape, frozen=True, omit_defaults=True):
         if "hnsw_ef" in given:
             given["adaptive_ef"] = False
         if not isinstance(self.fusion, Scores | None):
-            given.setdefault("rerank", None)  # a profile's is for the fusion that this query does without
+            # those of a profile are for the fusion that this query does without
+            given.setdefault("rerank", None)
+            given.setdefault("boosts", [])
         return msgspec.structs.replace(settings, **given) if given else settings
 
 

@@ -13,14 +13,16 @@ from vectis.search.requests import Place, Reasons
 DocumentOf = Callable[[ScoredPoint], PointId]
 
 FORMULA = (
-    "scores: sum of share * ((score - mean) / (6 sigma) + 0.5), 0 at least, mean and sigma of each prefetch's documents"
+    "scores: sum of share * ((score - mean) / (6 sigma) + 0.5), 0 at least, mean and sigma of each prefetch's documents; "
+    "boosts: share * value"
 )
 
 
 class Prefetched(msgspec.Struct, frozen=True):
     """The answer of one prefetch, best first, and its share of the final score; the shares add up to 1.
 
-    `whole`: its points stand for documents and not for chunks. `depth`: how many of its points are scored.
+    `whole`: its points stand for documents and not for chunks. `depth`: how many of its points are scored. Not `scaled`: its
+    scores are from 0 to 1 already and count as they are.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Prefetched(msgspec.Struct, frozen=True):
     share: float
     depth: int
     whole: bool
+    scaled: bool = True
 
 
 class Ranked(msgspec.Struct, frozen=True):
@@ -123,5 +126,7 @@ class _Side:
         return 0.0 if score is None else self._worth(score)
 
     def _worth(self, score: float) -> float:
+        if not self.found.scaled:
+            return self.found.share * score
         scaled = (score - self._mean) / (6 * self._sigma) + 0.5 if self._sigma else 0.5
         return self.found.share * max(0.0, scaled)

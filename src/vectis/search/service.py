@@ -27,6 +27,7 @@ from vectis.domain.profiles import DENSE, SPARSE, Hyde, Scores
 from vectis.domain.queries import EngineQuery
 from vectis.domain.routes import Routing
 from vectis.search import assemble, plan
+from vectis.search.boosting import Boosting
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.examples import Examples, without_examples
 from vectis.search.explain import Explainer
@@ -64,7 +65,7 @@ class SearchService:
     ) -> None:
         self._directory = directory
         self._reader = reader
-        self._ranker = ScoreRanker(reader, Reranking(reranker, reader))
+        self._ranker = ScoreRanker(reader, Reranking(reranker, reader), Boosting(reader, clock))
         self._examples = Examples(reader, embeddings)
         self._indexes = indexes
         self._embeddings = embeddings
