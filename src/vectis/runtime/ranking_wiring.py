@@ -41,7 +41,7 @@ def make_hypotheses(
     spending = Spending(
         clock,
         price_per_million_tokens=settings.generator.price_per_million_tokens,
-        cost_per_day_max=settings.generator.cost_per_day_max / settings.server.workers,
+        cost_per_day_max=settings.generator.cost_per_day_max / (settings.server.workers + 1),  # and the worker
     )
     hypotheses = Hypotheses(generator, embeddings, spending, clock, ttl_s=settings.generator.cache_ttl_s)
     metrics.export_counts("vectis_hyde", "Hypothetical answers", hypotheses.counts)

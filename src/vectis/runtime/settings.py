@@ -85,7 +85,8 @@ class GeneratorSettings(Shape, frozen=True):
     """A language model that writes hypothetical answers where search settings say `hyde`: an OpenAI-compatible endpoint.
 
     Questions are sent to it. Empty `url`: none. What was made of its answers is used for `cache_ttl_s` at most. With a price,
-    API processes together spend `cost_per_day_max` a day (UTC) at most, counted anew when they start.
+    the API processes and the worker of a server spend `cost_per_day_max` a day (UTC) at most, each an equal part of it, counted
+    anew when they start.
     """
 
     url: str = ""

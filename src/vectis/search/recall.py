@@ -63,8 +63,13 @@ class RecallWatch:
         return replace(to, collection=replace(to.collection, profile=profile))
 
     def offer(self, request: Asked, to: Resolved, answer: Answer, ask: Ask[Asked]) -> None:
-        """Perhaps ask what was just answered exactly, too."""
-        if answer.hits and _by_graph(request) and self._sample.takes(self._rules.sample_percent):
+        """Perhaps ask what was just answered exactly, too; what was answered without a part has nothing to be compared with."""
+        if (
+            answer.hits
+            and not answer.degraded
+            and _by_graph(request)
+            and self._sample.takes(self._rules.sample_percent)
+        ):
             self._spare.begin(lambda: self._look(request, to, answer, ask))
 
     async def _look(self, request: Asked, to: Resolved, answer: Answer, ask: Ask[Asked]) -> None:

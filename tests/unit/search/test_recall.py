@@ -43,11 +43,11 @@ class World:
 
     async def answered(self, *ids: int, query: Any = QUERY, keys: tuple[str, ...] = ()) -> None:
         """A query was answered with `ids`; return when what that began has ended."""
-        self.watch.offer(query, DOCS, answer(*ids, keys=keys), self._ask)
+        self.watch.offer(query, DOCS, answer(*ids, keys=keys), self.ask)
         while len(asyncio.all_tasks()) > 1:  # noqa: ASYNC110 - nothing tells when the last task ends
             await asyncio.sleep(0)
 
-    async def _ask(self, query: Any, _to: Resolved) -> Answer:
+    async def ask(self, query: Any, _to: Resolved) -> Answer:
         if self.away:
             raise EngineUnavailable("away")
         self.exact.append(query)
@@ -80,6 +80,12 @@ async def test_queries_that_say_how_hard_to_look_or_miss_nothing_are_not_sampled
     world = World()
     await world.answered(1, query=query)
     assert world.noted == []
+
+
+async def test_an_answer_without_a_part_is_compared_with_nothing() -> None:
+    world = World()
+    world.watch.offer(QUERY, DOCS, replace(answer(1, 2), degraded=("rerank",)), world.ask)
+    assert len(asyncio.all_tasks()) == 1
 
 
 async def test_a_share_is_sampled_and_a_failure_says_nothing() -> None:
