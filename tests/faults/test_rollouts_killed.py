@@ -28,7 +28,7 @@ import httpx
 import pytest
 import query_clients
 from linearizable import Access, violations
-from query_clients import ALIAS, CUT, Asked
+from query_clients import ALIAS, CUT, DIMENSION, Asked, vector
 from serving import RunningServer, StartServer, until
 
 from vectis.runtime.paths import FolderLayout
@@ -160,10 +160,14 @@ class Drive:
 
 
 def fill(drive: Drive, name: str, first_id: int) -> None:
-    body = {"name": name, "vectors": {"dense": {"size": 2}}}
+    body = {"name": name, "vectors": {"dense": {"size": DIMENSION}}}
     drive.call("POST", f"{V1}/collections", body).raise_for_status()
-    points = [{"id": first_id + n, "vector": [1.0, float(n)], "payload": {"revision": 0}} for n in range(POINTS)]
+    points = [point(id, 0) for id in range(first_id, first_id + POINTS)]
     drive.call("PUT", f"{V1}/collections/{name}/points", {"points": points}).raise_for_status()
+
+
+def point(id: int, revision: int) -> dict[str, Any]:
+    return {"id": id, "vector": vector(f"point {id}"), "payload": {"revision": revision}}
 
 
 class Writer:
@@ -185,8 +189,8 @@ class Writer:
         while not self._stop.wait(0.02):
             revision += 1
             for id in self.acknowledged:
-                point = {"id": id, "vector": [1.0, float(id - 1)], "payload": {"revision": revision}}
-                answer = self._drive.call("PUT", f"{V1}/collections/{ALIAS}/points", {"points": [point]})
+                body = {"points": [point(id, revision)]}
+                answer = self._drive.call("PUT", f"{V1}/collections/{ALIAS}/points", body)
                 if answer.is_success:
                     self.acknowledged[id] = revision
 
@@ -290,16 +294,14 @@ def kept_and_removed(explained: Any) -> tuple[str, str]:
 def test_no_query_failed_but_those_cut_by_a_kill(story: Story) -> None:
     print(json.dumps(story.figures()))
     assert [each for each in story.answers() if each.status != 200 or each.results != 5][:5] == [], SEED
-    cuts = Counter(
-        next((kill for kill in story.drive.kills if cut.began <= kill.ready and kill.at <= cut.ended), None)
-        for cut in story.asked
-        if cut.status == CUT
-    )
-    assert cuts[None] == 0, (SEED, [each for each in story.asked if each.status == CUT])
-    for kill, count in cuts.items():
-        # whoever is cut off by the end of a server may connect once more to what is left of it
-        allowed = {"worker": 0, "server": 2 * CLIENTS}.get(kill.victim, CLIENTS) if kill else 0
-        assert count <= allowed, (SEED, kill, count)
+    cuts = [each for each in story.asked if each.status == CUT]
+    cutting = [kill for kill in story.drive.kills if kill.victim != "worker"]
+    unexplained = [
+        cut for cut in cuts if not any(cut.began <= kill.ready and kill.at <= cut.ended for kill in cutting)
+    ]  # fmt: skip
+    assert unexplained == [], SEED
+    # whoever is cut off by the end of a server may connect once more to what is left of it
+    assert len(cuts) <= sum(CLIENTS * (2 if kill.victim == "server" else 1) for kill in cutting), SEED
 
 
 def test_what_the_alias_leads_to_is_linearizable(story: Story) -> None:
