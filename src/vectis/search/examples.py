@@ -20,6 +20,7 @@ from vectis.search.plan import only_vector
 from vectis.search.requests import Example, SimilarSearch
 
 EXAMPLES_MAX = 64
+TEXT_CHARS_MAX = 100_000
 CHUNKS_READ_MAX = 256
 """Chunks of a document that its vector is the mean of; those of a longer one say no more about what it is like."""
 
@@ -70,6 +71,11 @@ class Examples:
             check_vectors(collection.profile.schema, {using: example.vector}, at=at)
             return np.array(example.vector, dtype=np.float64)
         if example.text is not None:
+            if len(example.text) > TEXT_CHARS_MAX:
+                raise LimitExceeded(
+                    f"{at}.text: {len(example.text)} characters, the maximum is {TEXT_CHARS_MAX}",
+                    field=f"{at}.text", maximum=TEXT_CHARS_MAX,
+                )  # fmt: skip
             if embedding is None:
                 raise Unsupported(
                     f"{at}.text: collection {collection.name} holds your own vectors, so give a vector or the id of a point",

@@ -89,6 +89,7 @@ async def test_diversity_puts_the_unlike_before_the_like(library: Library) -> No
         ({"positive": (Example(),)}, InvalidInput),
         ({"positive": (Example("fire", text="fire"),)}, InvalidInput),
         ({"positive": (FIRE,) * 65}, LimitExceeded),
+        ({"positive": (Example(text="x" * 100_001),)}, LimitExceeded),
         ({"positive": (Example("nobody"),)}, DocumentNotFound),
         ({"positive": (FIRE,), "negative": (Example("nobody"),)}, DocumentNotFound),
         ({"positive": (Example(vector=array("f", [1.0])),)}, WrongDimension),
