@@ -156,7 +156,7 @@ def _planned(
     if request.diversity and not isinstance(settings.fusion, Scores):
         raise InvalidInput("diversity: only a fusion of type scores can have it", field="diversity")
     limit = settings.limit if request.limit is None else request.limit
-    _check_window(limit, request.offset, limits)
+    _check_bounds(limit, request.offset, limits)
     if request.filter is not None:
         check(request.filter)
     wanted = request.offset + limit
@@ -242,7 +242,7 @@ def vector_query(request: VectorSearch, collection: Collection, limits: SearchLi
 
     Raises LimitExceeded, InvalidFilter, InvalidVector or WrongDimension.
     """
-    _check_window(request.limit, request.offset, limits)
+    _check_bounds(request.limit, request.offset, limits)
     if request.filter is not None:
         check(request.filter)
     schema = collection.profile.schema
@@ -306,7 +306,7 @@ def _prefetch(name: str, vector: Dense | SparseVector, request: DocumentSearch, 
     return Nearest(vector=vector, using=name, limit=max(depth, plan.candidates), params=params)
 
 
-def _check_window(limit: int, offset: int, limits: SearchLimits) -> None:
+def _check_bounds(limit: int, offset: int, limits: SearchLimits) -> None:
     for name, value, maximum in (("limit", limit, limits.limit_max), ("offset", offset, limits.offset_max)):
         if value > maximum:
             raise LimitExceeded(

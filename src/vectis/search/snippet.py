@@ -20,7 +20,7 @@ def snippet(text: str, terms: frozenset[int], term_of: TermOf) -> str:
     if not words:
         return escape(text[:200])
     found = [term if (term := term_of(word.group())) in terms else None for word in words]
-    start = _best_window(found)
+    start = _best_piece(found)
     end = min(start + WORDS_MAX, len(words))
     pieces: list[str] = ["… "] if start else []
     position = words[start].start() if start else 0
@@ -32,7 +32,7 @@ def snippet(text: str, terms: frozenset[int], term_of: TermOf) -> str:
     return " ".join("".join(pieces).split())
 
 
-def _best_window(found: list[int | None]) -> int:
+def _best_piece(found: list[int | None]) -> int:
     inside: dict[int, int] = {}
     best, best_start = 0, 0
     for i, term in enumerate(found):
