@@ -1,7 +1,7 @@
 """The audit of every control store: one chain, whoever writes, and no way to change it unseen."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.adapters.sql.tables import audit, audit_head
 from vectis.adapters.system.clock import SystemClock
 from vectis.domain.audit import Act, Decision, SealKey
+from vectis.domain.errors import InvalidInput
 from vectis.domain.ports.audit import AuditQuestion
 
 KEY = SealKey(b"0123456789abcdef")
@@ -112,3 +113,10 @@ async def test_a_flood_of_refusals_is_counted_and_not_lost(trail: AuditTrail) ->
     assert sum(entry.act.times for entry in entries) == 5000
     assert len(entries) < 100
     assert trail.lost == 0
+
+
+async def test_a_number_beyond_what_is_kept_is_refused_and_any_time_is_taken(emptied: SqlStore) -> None:
+    with pytest.raises(InvalidInput):
+        await emptied.find_audit(AuditQuestion(), limit=1, before=2**70)
+    first = datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14)))
+    assert await emptied.find_audit(AuditQuestion(since=first), limit=1) == []

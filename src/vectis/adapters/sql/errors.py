@@ -8,7 +8,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from vectis.domain.errors import DiskFull, InvalidInput, StoreUnavailable, VectisError
 
-DRIVER_ERRORS = (DBAPIError, PoolTimeout, OSError)
+DRIVER_ERRORS = (DBAPIError, PoolTimeout, OSError, OverflowError)
 """All that a statement, a commit or a connect can raise."""
 
 _SQLITE_FULL = (SQLITE_FULL, SQLITE_IOERR_SHMSIZE)
@@ -27,7 +27,7 @@ def translate(error: Exception) -> VectisError:
     sqlstate: str = getattr(cause, "sqlstate", None) or ""
     if sqlite_code in _SQLITE_FULL or sqlstate == _POSTGRES_FULL or getattr(cause, "errno", None) == ENOSPC:
         return DiskFull(f"the control store has no space left: free some and repeat the request ({reason})")
-    if isinstance(error, DataError | UnicodeError):
+    if isinstance(error, DataError | UnicodeError | OverflowError):
         return InvalidInput(f"the control store cannot keep this value ({reason})")
     if sqlite_code & 0xFF in _SQLITE_BUSY or sqlstate in _POSTGRES_COLLISION or isinstance(error, PoolTimeout):
         return StoreUnavailable(f"the control store is busy: try again ({reason})", retry_after_s=_BUSY_RETRY_S)
