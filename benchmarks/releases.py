@@ -25,17 +25,18 @@ SMALL = {"target": 64, "overlap": 8}
 DEFAULT = {"target": 200, "overlap": 20}
 WORDS_ALONE = {"type": "scores", "dense": 0, "document_dense": 0}
 ALL = {"type": "scores"}
-DAMAGED = {"query_prefix": "the purple elephant of tomorrow sings about cheese and rainy weather in the mountains: "}
+DAMAGED = {"query_prefix": "Represent this sentence for searching relevant passages. " * 17}
+"""As long as a prefix may be: of most questions the model reads little."""
 
 STAGES = [{"weight_percent": percent, "duration_s": 30, "duration_max_s": 600} for percent in (20, 50)]
 METRICS = [
     {"name": "error_rate", "margin": 0.005, "tolerance": 0.02},
     {"name": "empty_rate", "margin": 0.01, "tolerance": 0.03},
-    {"name": "latency_p50", "margin": 0.5, "tolerance": 1.0},
+    {"name": "latency_p50", "margin": 1.0, "tolerance": 3.0},
     {"name": "ndcg@10", "margin": 0.01, "tolerance": 0.05},
     {"name": "recall@10", "margin": 0.01, "tolerance": 0.05},
 ]
-"""Labels are few, so twice the usual loss of nDCG@10 is borne."""
+"""Labels are few, so twice the usual loss of nDCG@10 is borne; and asking a model takes longer than BM25 alone."""
 
 RELEASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     "64-token chunks to the default": ("reembed", {"chunking": SMALL}, {"chunking": DEFAULT}),
