@@ -117,7 +117,7 @@ class Authenticator:
             return self._learn(credential, digest, address)
         return self._admit(known, address)
 
-    async def look(self) -> None:
+    async def look(self) -> bool:
         """See whether anything has changed, and forget who was known if so. Raises StoreUnavailable, InvalidSetting."""
         changed = await self._keyring.look()
         if changed or not self._local_token:
@@ -126,6 +126,7 @@ class Authenticator:
             self._known.clear()
             self._unknown.clear()
         self._fresh_until = self._clock.monotonic() + STALE_MAX_S
+        return changed
 
     async def watch(self, on_failure: Callable[[VectisError], None]) -> None:
         """Look again and again, and note now and then which keys were used, until cancelled."""
@@ -164,7 +165,11 @@ class Authenticator:
         if refused is not None:
             self._refuse(refused, "", address)
         if key_id is not None:
-            known = self._resolve_key(await self._lookup.key(key_id), digest)
+            found = await self._lookup.key(key_id)
+            known = self._resolve_key(found, digest)
+            if found is not None and known is RefusalReason.UNKNOWN and await self.look():
+                digest = self._keyring.digest(credential)  # another process has renewed the secret behind all keys
+                seen, known = self._keyring.state, self._resolve_key(found, digest)
         elif credential.count(".") == 2:
             known = await self._resolve_token(credential, address)
         else:

@@ -42,7 +42,7 @@ class Logins:
         *,
         token_life: timedelta,
         session_life: timedelta,
-        on_change: Callable[[], Awaitable[None]],
+        on_change: Callable[[], Awaitable[object]],
     ) -> None:
         """`on_change` is awaited after a session has ended, so that this process acts on it at once.
 

@@ -84,7 +84,7 @@ class AccessService:
         *,
         key_environment: str,
         token_life: timedelta,
-        on_change: Callable[[], Awaitable[None]],
+        on_change: Callable[[], Awaitable[object]],
     ) -> None:
         """`on_change` is awaited after each change, so that this process acts on it at once."""
         self._store = store

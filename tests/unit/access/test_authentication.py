@@ -192,6 +192,18 @@ async def test_the_emergency_leaves_no_old_credential(world: World) -> None:
         assert (await world.ask(each.text)).name == each.principal.name
 
 
+async def test_keys_that_another_process_made_under_another_secret_work_before_the_next_look(
+    world: World, tmp_path: Path
+) -> None:
+    key = await world.access.begin(BY)
+    other = World(world.store._store, tmp_path)
+    await other.door.look()
+    (rotated,) = await other.access.rotate_all(BY)
+    assert await world.refusal(key) == "revoked"
+    assert (await world.ask(rotated.text)).name == "admin"
+    assert await world.refusal(key) == "unknown"
+
+
 async def person(world: World, *, begin: bool = True) -> None:
     if begin:
         await world.access.begin(BY)
