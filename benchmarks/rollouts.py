@@ -1,6 +1,8 @@
 """What an alias costs a search: while nothing is rolled out, and during a canary that shares its queries and measures each.
 
-One server, asked in turns within one run, by clients that name collections themselves and by clients that name an alias.
+One server, asked in turns within one run, by clients that name collections themselves and by clients that name an alias. Shares
+of throughput move with whatever else the machine does; the processor time of a query, of all processes of the server,
+less.
 """
 
 import asyncio
@@ -8,7 +10,7 @@ import json
 import statistics
 from collections.abc import Sequence
 from time import monotonic, sleep
-from typing import Any
+from typing import Any, NamedTuple
 
 import uvloop
 
@@ -35,6 +37,13 @@ ASKED: dict[str, Sequence[str]] = {
 RATIOS = {"alias_at_rest": ("alias at rest", "collection"), "canary": ("canary", "both collections")}
 
 
+class _Turn(NamedTuple):
+    """What clients saw, and the milliseconds of processor time that each query took."""
+
+    load: LoadReport
+    cpu_ms: float
+
+
 def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
     """Two collections of the same vectors, two aliases, a canary of half the traffic on one of them."""
     vectors, queries = make(points, part=0), make(500, part=1)
@@ -47,16 +56,17 @@ def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
             server.http.put(f"/api/v1/aliases/{alias}", json={"collection": STABLE}).raise_for_status()
         rollout = _begin(server)
         requests = {turn: _requests(queries, names) for turn, names in ASKED.items()}
-        runs: dict[str, list[LoadReport]] = {turn: [] for turn in requests}
+        runs: dict[str, list[_Turn]] = {turn: [] for turn in requests}
         for number in range(rounds):
             for turn in sorted(requests, reverse=number % 2 == 1):
-                runs[turn].append(_load(server.url, requests[turn], seconds))
+                runs[turn].append(_load(server, requests[turn], seconds))
         return {
             "points": points,
             "clients": CLIENTS,
-            "requests_per_s": {turn: [round(r.requests_per_s) for r in reports] for turn, reports in runs.items()},
-            "latency_ms_p99": {turn: [r.latency_ms_p99 for r in reports] for turn, reports in runs.items()},
-            "errors": sum(r.errors for reports in runs.values() for r in reports),
+            "requests_per_s": {turn: [round(r.load.requests_per_s) for r in reports] for turn, reports in runs.items()},
+            "cpu_ms_per_query": {turn: [round(r.cpu_ms, 4) for r in reports] for turn, reports in runs.items()},
+            "latency_ms_p99": {turn: [r.load.latency_ms_p99 for r in reports] for turn, reports in runs.items()},
+            "errors": sum(r.load.errors for reports in runs.values() for r in reports),
             "ratios": {name: _compared(runs[of], runs[to]) for name, (of, to) in RATIOS.items()},
             "measured_by_the_canary": _measured(server, rollout),
         }
@@ -90,14 +100,20 @@ def _measured(server: Server, rollout: str) -> dict[str, Any]:
     return {metric["name"]: metric["samples"] for metric in (*judgement["metrics"], judgement["split"])}
 
 
-def _compared(reports: list[LoadReport], held_against: list[LoadReport]) -> dict[str, Any]:
+def _compared(turns: list[_Turn], held_against: list[_Turn]) -> dict[str, Any]:
     shares = [
-        one.requests_per_s / other.requests_per_s for one, other in zip(reports, held_against, strict=True)
-    ]  # fmt: skip
+        one.load.requests_per_s / other.load.requests_per_s for one, other in zip(turns, held_against, strict=True)
+    ]
     return {
         "share_of_throughput": [round(share, 3) for share in shares],
         "median_share": round(statistics.median(shares), 3),
+        "share_by_cpu": round(_undisturbed_cpu_ms(held_against) / _undisturbed_cpu_ms(turns), 3),
     }
+
+
+def _undisturbed_cpu_ms(turns: list[_Turn]) -> float:
+    """The lower quartile: other work on the machine makes a query dearer, never cheaper."""
+    return statistics.quantiles([turn.cpu_ms for turn in turns], n=4)[0]
 
 
 def _requests(queries: Floats, names: Sequence[str]) -> list[bytes]:
@@ -108,6 +124,8 @@ def _requests(queries: Floats, names: Sequence[str]) -> list[bytes]:
     return [post(SEARCH, json.dumps(body).encode(), "application/json") for body in bodies]
 
 
-def _load(url: str, requests: list[bytes], seconds: float) -> LoadReport:
+def _load(server: Server, requests: list[bytes], seconds: float) -> _Turn:
+    began_s = server.cpu_s()
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        return runner.run(load(url, requests, CLIENTS, seconds))
+        report = runner.run(load(server.url, requests, CLIENTS, seconds))
+    return _Turn(report, (server.cpu_s() - began_s) * 1000 / report.answers)

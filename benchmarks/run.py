@@ -58,7 +58,7 @@ def _caches(seconds: float) -> dict[str, Any]:
 
 
 def _rollouts(seconds: float) -> dict[str, Any]:
-    return rollouts.measure(10_000, rounds=9, seconds=seconds)
+    return rollouts.measure(10_000, rounds=30, seconds=seconds / 4)
 
 
 PARTS: dict[str, Callable[[float], dict[str, Any]]] = {

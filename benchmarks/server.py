@@ -38,6 +38,11 @@ class Server:
             found[_role(process)] = round(process.memory_full_info().uss / 2**20, 1)
         return found
 
+    def cpu_s(self) -> float:
+        """Seconds of processor time that all its processes took since they started."""
+        root = psutil.Process(self._process.pid)
+        return sum(sum(process.cpu_times()[:2]) for process in (root, *root.children(recursive=True)))
+
     def create(self, name: str, dimension: int) -> None:
         """A collection for vectors of the benchmark."""
         body = {"name": name, "vectors": {"dense": {"size": dimension, "distance": "Cosine"}}}

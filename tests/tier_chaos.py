@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import httpx
 import msgspec
-from serving import RunningServer
+from serving import RunningServer, StartServer
 from valkey_process import Valkey, babbling
 
 CLIENTS = 8
@@ -44,6 +44,20 @@ def counted(server: RunningServer, counter: str) -> float:
     """A counter, over all processes."""
     text = server.http.get("/metrics").text
     return sum(float(value) for value in re.findall(rf"^{counter}(?:{{[^}}]*}})? (\S+)$", text, re.MULTILINE))
+
+
+def pair_sharing(valkey: Valkey, start_server: StartServer) -> RunningServer:
+    """A server with two API processes that share their answers through this Valkey."""
+    return start_server(
+        None,
+        "--workers",
+        "2",
+        VECTIS_EMBEDDER__KIND="none",
+        REDIS_URL=valkey.url,
+        VECTIS_CACHE__WRITE_AFTER_S="0.1",
+        VECTIS_LIMITS__VECTOR_API_REQUESTS="100000",
+        VECTIS_LIMITS__VECTOR_API_BURST="100000",
+    )
 
 
 async def run(server: RunningServer, valkey: Valkey, *, fault_s: float) -> Chaos:

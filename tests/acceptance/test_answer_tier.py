@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from serving import RunningServer, StartServer
-from tier_chaos import counted, run
+from tier_chaos import counted, pair_sharing, run
 from valkey_process import Valkey, running_valkey
 
 
@@ -17,17 +17,7 @@ def valkey() -> Iterator[Valkey]:
 
 @pytest.fixture(scope="module")
 def pair(start_server: StartServer, valkey: Valkey) -> RunningServer:
-    """A server with two API processes that share a Valkey."""
-    return start_server(
-        None,
-        "--workers",
-        "2",
-        VECTIS_EMBEDDER__KIND="none",
-        REDIS_URL=valkey.url,
-        VECTIS_CACHE__WRITE_AFTER_S="0.1",
-        VECTIS_LIMITS__VECTOR_API_REQUESTS="100000",
-        VECTIS_LIMITS__VECTOR_API_BURST="100000",
-    )
+    return pair_sharing(valkey, start_server)
 
 
 def test_no_query_fails_and_hits_come_back(pair: RunningServer, valkey: Valkey) -> None:

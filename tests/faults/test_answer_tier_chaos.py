@@ -4,22 +4,13 @@ import asyncio
 
 import pytest
 from serving import StartServer
-from tier_chaos import run
+from tier_chaos import pair_sharing, run
 from valkey_process import running_valkey
 
 
 def test_no_query_fails(start_server: StartServer, capsys: pytest.CaptureFixture[str]) -> None:
     with running_valkey() as valkey:
-        server = start_server(
-            None,
-            "--workers",
-            "2",
-            VECTIS_EMBEDDER__KIND="none",
-            REDIS_URL=valkey.url,
-            VECTIS_CACHE__WRITE_AFTER_S="0.1",
-            VECTIS_LIMITS__VECTOR_API_REQUESTS="100000",
-            VECTIS_LIMITS__VECTOR_API_BURST="100000",
-        )
+        server = pair_sharing(valkey, start_server)
         seen = asyncio.run(run(server, valkey, fault_s=8.0))
     assert seen.failed == []
     with capsys.disabled():

@@ -55,7 +55,8 @@ class Evidence(msgspec.Struct, frozen=True):
     """Everything observed in one stage so far, oldest first.
 
     `preferences` are outcomes of interleaving or ratings: 1 for the candidate, 0 for the stable variant, 0.5 for a tie.
-    `payload` is, by payload key, the share of points that have it: in the stable and in the candidate collection.
+    `payload` is, by payload key, the share of documents (of points where there are none) that have it: in the stable
+    and in the candidate collection.
     """
 
     ticks: tuple[Tick, ...] = ()

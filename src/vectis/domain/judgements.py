@@ -77,6 +77,18 @@ class MetricJudgement(msgspec.Struct, frozen=True):
     high: float | None = None
 
 
+KNOWN = "comparison of two figures"
+
+
+def known_figures(
+    name: str, verdict: Verdict, reason: str, *, samples: int, stable: float, candidate: float, worsening: float
+) -> MetricJudgement:
+    """Of figures that are known and not sampled: the bounds of the worsening are the worsening."""
+    return MetricJudgement(
+        name, verdict, reason, KNOWN, samples, stable, candidate, worsening, low=worsening, high=worsening
+    )
+
+
 class Judgement(msgspec.Struct, frozen=True):
     """The verdict on a stage so far, with each metric's and, as `split`, whether the traffic was split as the route said.
 

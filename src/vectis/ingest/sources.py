@@ -10,6 +10,7 @@ import msgspec
 
 from vectis.domain.documents import Document, TextFormat
 from vectis.domain.errors import InvalidInput
+from vectis.domain.texts import sound
 from vectis.ingest.checkout import Change, Checkout, read_checkout
 
 FILE_BYTES_MAX = 8 * 1024 * 1024
@@ -142,7 +143,7 @@ def _read_text(path: Path, document: Document) -> Document | Skipped:
     if not text.strip():
         return Skipped(str(path), "empty")
     if not document.id.isprintable():
-        return Skipped(str(path).encode(errors="replace").decode(), "its name has characters that cannot be printed")
+        return Skipped(sound(str(path)), "its name has characters that cannot be printed")
     return msgspec.structs.replace(document, text=text)
 
 

@@ -4,6 +4,8 @@ from vectis.domain.evidence import JudgedPair
 from vectis.domain.rollouts import Rollout
 from vectis.rollouts.surroundings import AskCollection, MeasureAnswers
 
+JUDGED_METRICS = ("ndcg@10", "recall@10")
+
 
 class JudgedQueries:
     """Asks the queries of `validation.judged`."""
@@ -16,15 +18,11 @@ class JudgedQueries:
         """What both collections find now, measured; in the order of the spec. Raises what asking raises."""
         known = rollout.spec.validation.judged
         stable, candidate = [await self._measured(rollout, name) for name in (rollout.stable, rollout.candidate)]
-        return tuple(
-            JudgedPair(each.query, stable[number], candidate[number]) for number, each in enumerate(known)
-        )  # fmt: skip
+        return tuple(JudgedPair(each.query, *of_both) for each, *of_both in zip(known, stable, candidate, strict=True))
 
     async def _measured(self, rollout: Rollout, collection: str) -> list[dict[str, float]]:
         known = rollout.spec.validation.judged
         grades = {str(number): each.grades for number, each in enumerate(known)}
         answers = {str(number): await self._ask(collection, each.query) for number, each in enumerate(known)}
         measures = self._measure(grades, answers)
-        return [
-            {name: values[query] for name, values in measures.items() if query in values} for query in grades
-        ]  # fmt: skip
+        return [{name: of[query] for name, of in measures.items() if query in of} for query in grades]

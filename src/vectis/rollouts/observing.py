@@ -1,7 +1,6 @@
 """Reading what was observed in a stage or watch: ticks as they become whole, mirrored queries, and what both collections hold."""
 
 import math
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -17,18 +16,14 @@ from vectis.domain.ports.feedback import FeedbackStore
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.domain.rollouts import Rollout, Step
 from vectis.domain.traffic import TICK_S, added_up, settled_before
-from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.judged_queries import JUDGED_METRICS, JudgedQueries
+from vectis.rollouts.payloads import carried_keys
 from vectis.rollouts.rules import CANDIDATE, STABLE
 from vectis.rollouts.transitions import stage_of
 
 SPANS = ((3600.0, TICK_S), (86_400.0, 60.0), (math.inf, 600.0))
 """Until a stage has this age (seconds), so much of it is one tick to the judge; two weeks are some 4,000 ticks then. What a tick
 holds never changes afterwards, so all looks are at one and the same series of bets."""
-
-PAYLOAD_SAMPLE = 2000
-"""Points of each collection whose payload keys are compared, the first in the order of ids."""
-
-JUDGED_METRICS = frozenset({"ndcg@10", "recall@10"})
 
 
 class EvidenceReader:
@@ -71,7 +66,7 @@ class EvidenceReader:
             return None
         names = {metric.name for metric in metrics}
         is_first = kept.end == kept.origin
-        asked = kept.judged is None and bool(names & JUDGED_METRICS)
+        asked = kept.judged is None and bool(names.intersection(JUDGED_METRICS))
         if asked:
             with suppress(EmbedderUnavailable):  # what is judged by traffic must not wait for it
                 kept.judged = await self._judged.pairs(rollout)
@@ -89,15 +84,13 @@ class EvidenceReader:
         percent = stage_of(rollout).weight_percent if rollout.step is Step.STAGE else 100.0
         if not 0 < percent < 100:
             return []  # one variant alone is compared with nothing
-        reports = await self._traffic.traffic(
-            rollout.spec.alias, rollout.route_version, since=kept.end, before=end
-        )  # fmt: skip
+        alias, version = rollout.spec.alias, rollout.route_version
+        reports = await self._traffic.traffic(alias, version, since=kept.end, before=end)
         found: list[Tick] = []
         for _, of_span in groupby(reports, lambda report: kept.span_of(report.started)):
             variants = added_up(of_span, kept.seen)
-            found.append(
-                Tick(variants.get(STABLE, VariantTick()), variants.get(CANDIDATE, VariantTick()), percent)
-            )  # fmt: skip
+            stable, candidate = [variants.get(name, VariantTick()) for name in (STABLE, CANDIDATE)]
+            found.append(Tick(stable, candidate, percent))
         return found
 
     async def _said(self, rollout: Rollout, end: datetime) -> list[float]:
@@ -105,13 +98,10 @@ class EvidenceReader:
         return preferences(opinions, candidate=CANDIDATE, before=end)
 
     async def _payload(self, rollout: Rollout) -> dict[str, tuple[float, float]]:
-        stable, candidate = [await self._shares(name) for name in (rollout.stable, rollout.candidate)]
-        return {key: (stable.get(key, 0.0), candidate.get(key, 0.0)) for key in sorted({*stable, *candidate})}
-
-    async def _shares(self, collection: str) -> dict[str, float]:
-        records = (await self._points.scroll(collection, limit=PAYLOAD_SAMPLE)).points
-        keys = Counter(key for record in records for key in record.payload or ())
-        return {key: count / len(records) for key, count in keys.items()}
+        before, after = [
+            (await carried_keys(self._points, name)).shares for name in (rollout.stable, rollout.candidate)
+        ]
+        return {key: (before.get(key, 0.0), after.get(key, 0.0)) for key in sorted({*before, *after})}
 
 
 class _Observed:

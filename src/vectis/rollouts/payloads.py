@@ -6,7 +6,7 @@ from math import sqrt
 from typing import NamedTuple
 
 from vectis.domain.documents import DOCUMENT_ID
-from vectis.domain.judgements import MetricJudgement, Verdict
+from vectis.domain.judgements import MetricJudgement, Verdict, known_figures
 from vectis.domain.points import PointId
 from vectis.domain.ports.engine import PointReader
 
@@ -19,11 +19,11 @@ SIGMAS = 3.0
 KEYS_NAMED = 5
 
 
-class _Keys(NamedTuple):
-    """The share of things that carry each key; how many things were looked at, and whether they are all."""
+class CarriedKeys(NamedTuple):
+    """The share of documents (of points where there are none) that carry each key; how many were looked at, and whether all."""
 
     shares: Mapping[str, float]
-    things: int
+    looked_at: int
     all: bool
 
 
@@ -33,7 +33,7 @@ async def compare_payloads(points: PointReader, stable: str, candidate: str) -> 
     Up to 5000 points of each are looked at; where there are more, three standard errors of the difference of two shares are
     allowed besides. Raises CollectionNotFound, EngineUnavailable.
     """
-    before, after = await _keys(points, stable), await _keys(points, candidate)
+    before, after = await carried_keys(points, stable), await carried_keys(points, candidate)
     lost = {key: share - after.shares.get(key, 0.0) for key, share in before.shares.items()}
     beyond = {key: loss for key, loss in lost.items() if loss > LOSS_TOLERANCE + _error(key, before, after)}
     gained = sorted(after.shares.keys() - before.shares.keys())
@@ -42,23 +42,22 @@ async def compare_payloads(points: PointReader, stable: str, candidate: str) -> 
         for what, keys in (("lost or rarer:", sorted(beyond)), ("gained:", gained))
         if keys
     ]
-    worst = max(lost.values(), default=0.0)
-    return MetricJudgement(
-        name="payload_keys",
-        verdict=Verdict.FAILED if beyond else Verdict.SUCCESSFUL,
-        reason="; ".join(parts) or f"the {len(before.shares)} keys are carried as before",
-        test="comparison of two shares",
-        samples=after.things,
+    return known_figures(
+        "payload_keys",
+        Verdict.FAILED if beyond else Verdict.SUCCESSFUL,
+        "; ".join(parts) or f"the {len(before.shares)} keys are carried as before",
+        samples=after.looked_at,
         stable=len(before.shares),
         candidate=len(after.shares),
-        worsening=worst,
-        low=worst,
-        high=worst,
+        worsening=max(lost.values(), default=0.0),
     )
 
 
-async def _keys(points: PointReader, collection: str) -> _Keys:
-    """Chunks of one document count as one thing."""
+async def carried_keys(points: PointReader, collection: str) -> CarriedKeys:
+    """Of the first 5000 points, or a few more, in the order of ids; chunks of one document count once.
+
+    Raises CollectionNotFound, EngineUnavailable.
+    """
     found: dict[PointId, set[str]] = {}
     seen, offset = 0, None
     while True:
@@ -70,13 +69,13 @@ async def _keys(points: PointReader, collection: str) -> _Keys:
         if offset is None or seen >= POINTS_MAX:
             break
     carried = Counter(key for keys in found.values() for key in keys)
-    return _Keys({key: count / len(found) for key, count in carried.items()}, len(found), offset is None)
+    return CarriedKeys({key: count / len(found) for key, count in carried.items()}, len(found), offset is None)
 
 
-def _error(key: str, before: _Keys, after: _Keys) -> float:
+def _error(key: str, before: CarriedKeys, after: CarriedKeys) -> float:
     """Three standard errors of the difference of two shares, pooled; 0 where everything was looked at."""
-    if (before.all and after.all) or not after.things:
+    if (before.all and after.all) or not after.looked_at:
         return 0.0
-    things = before.things + after.things
-    share = (before.shares[key] * before.things + after.shares.get(key, 0.0) * after.things) / things
-    return SIGMAS * sqrt(share * (1 - share) * (1 / before.things + 1 / after.things))
+    looked_at = before.looked_at + after.looked_at
+    share = (before.shares[key] * before.looked_at + after.shares.get(key, 0.0) * after.looked_at) / looked_at
+    return SIGMAS * sqrt(share * (1 - share) * (1 / before.looked_at + 1 / after.looked_at))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from statistics import fmean
 
 from vectis.domain.evidence import JudgedPair
-from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
+from vectis.domain.judgements import Judgement, MetricJudgement, Verdict, known_figures
 from vectis.domain.ports.control import DivergenceStore
 from vectis.domain.rollouts import ChangeKind, Rollout
-from vectis.rollouts.judged_queries import JudgedQueries
+from vectis.rollouts.judged_queries import JUDGED_METRICS, JudgedQueries
 from vectis.rollouts.payloads import compare_payloads
 from vectis.rollouts.surroundings import AskCollection, RolloutParts, RolloutPoints
 
@@ -20,7 +20,6 @@ REFRESH_TOLERANCE = 0.5
 MEASURE_TOLERANCE = 0.025
 """By how much nDCG@10 and recall@10 of the judged queries may be lower, in the mean."""
 
-MEASURES = ("ndcg@10", "recall@10")
 NO_SPLIT = MetricJudgement("split", Verdict.SUCCESSFUL, "the traffic is not split", "none")
 
 
@@ -71,7 +70,7 @@ class Validator:
 
     async def _judged(self, rollout: Rollout) -> list[MetricJudgement]:
         pairs = await self._judged_queries.pairs(rollout)
-        return [_compared(name, pairs) for name in MEASURES]
+        return [_compared(name, pairs) for name in JUDGED_METRICS]
 
 
 async def missed_writes(store: DivergenceStore, candidate: str) -> MetricJudgement:
@@ -91,16 +90,7 @@ def _compared(name: str, pairs: Sequence[JudgedPair]) -> MetricJudgement:
 def _figures(
     name: str, reason: str, stable: float, candidate: float, worsening: float, tolerance: float, *, samples: int = 1
 ) -> MetricJudgement:
-    """Figures that are known and not sampled: the bounds are the figure."""
-    return MetricJudgement(
-        name=name,
-        verdict=Verdict.FAILED if worsening > tolerance else Verdict.SUCCESSFUL,
-        reason=reason,
-        test="comparison of two figures",
-        samples=samples,
-        stable=stable,
-        candidate=candidate,
-        worsening=worsening,
-        low=worsening,
-        high=worsening,
+    verdict = Verdict.FAILED if worsening > tolerance else Verdict.SUCCESSFUL
+    return known_figures(
+        name, verdict, reason, samples=samples, stable=stable, candidate=candidate, worsening=worsening
     )

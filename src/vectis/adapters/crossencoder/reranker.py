@@ -15,6 +15,7 @@ from onnxruntime.capi import (
 from tokenizers import Encoding, Tokenizer
 
 from vectis.domain.errors import InvalidSetting, RerankerUnavailable
+from vectis.domain.texts import sound
 
 BATCH_PAIRS = 8
 MODEL_FILES = ("model.onnx", "onnx/model.onnx")
@@ -77,7 +78,7 @@ class CrossEncoderReranker:
 
     def _run(self, query: str, texts: list[str]) -> list[float]:
         try:
-            encoded = self._tokenizer.encode_batch([(_sound(query), _sound(text)) for text in texts])
+            encoded = self._tokenizer.encode_batch([(sound(query), sound(text)) for text in texts])
             (logits,) = self._session.run(None, {name: _column(encoded, name) for name in self._inputs})
         except _RUN_ERRORS as error:
             raise RerankerUnavailable(f"the cross-encoder could not run: {error}") from error
@@ -112,7 +113,3 @@ def _session(model: Path, threads: int) -> Any:
 
 def _column(encoded: Sequence[Encoding], name: str) -> NDArray[np.int64]:
     return np.array([getattr(encoding, _INPUTS[name]) for encoding in encoded], dtype=np.int64)
-
-
-def _sound(text: str) -> str:
-    return text.encode(errors="replace").decode()  # a lone surrogate is no text to the tokenizer

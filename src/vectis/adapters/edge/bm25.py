@@ -5,6 +5,7 @@ from functools import lru_cache
 from qdrant_edge import Bm25, Bm25Config
 
 from vectis.domain.points import SparseVector
+from vectis.domain.texts import sound
 
 AVG_LENS_MAX = 32
 TERMS_MAX = 65_536
@@ -29,18 +30,18 @@ class EdgeBm25:
 
     def encode_document(self, text: str, avg_len: float) -> SparseVector:
         """Term weights for a corpus of `avg_len` tokens on average, of which one decimal counts; less than 1 means 1."""
-        vector = self._document_encoder(max(1.0, round(avg_len, 1))).embed_document(_sound(text))
+        vector = self._document_encoder(max(1.0, round(avg_len, 1))).embed_document(sound(text))
         return SparseVector(vector.indices, vector.values)
 
     def encode_query(self, text: str) -> SparseVector:
         """Weight 1 for each distinct term; empty when only stop words are left."""
-        vector = self._query_encoder.embed_query(_sound(text))
+        vector = self._query_encoder.embed_query(sound(text))
         return SparseVector(vector.indices, vector.values)
 
     def length(self, text: str) -> int:
         """Number of tokens after stop words."""
         # Without length normalisation (b = 0) a term's weight is w = n (k + 1) / (n + k), so n = w k / (k + 1 - w).
-        weights = self._counter.embed_document(_sound(text)).values
+        weights = self._counter.embed_document(sound(text)).values
         return sum(round(weight * COUNTING_K / (COUNTING_K + 1 - weight)) for weight in weights)
 
     def term(self, word: str) -> int | None:
@@ -48,13 +49,8 @@ class EdgeBm25:
         return self._term(word)
 
     def _find_term(self, word: str) -> int | None:
-        return min(self._query_encoder.embed_query(_sound(word)).indices, default=None)
+        return min(self._query_encoder.embed_query(sound(word)).indices, default=None)
 
 
 def _document_encoder(avg_len: float) -> Bm25:
     return Bm25(Bm25Config(avg_len=avg_len))
-
-
-def _sound(text: str) -> str:
-    """Without lone surrogates, which the engine refuses."""
-    return text.encode(errors="replace").decode()

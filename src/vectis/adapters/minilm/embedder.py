@@ -19,6 +19,7 @@ from vectis.adapters.minilm.weights import MiniLmWeights
 from vectis.domain.errors import EmbedderUnavailable, InvalidSetting
 from vectis.domain.points import Dense
 from vectis.domain.profiles import EmbeddingProfile
+from vectis.domain.texts import sound
 
 BATCH_TOKENS_MAX = 512
 """The fastest on chunks of 128 tokens: what a layer makes of so many tokens stays in a core's cache."""
@@ -130,8 +131,7 @@ class MiniLmModel:
 
     def _encode(self, text: str) -> list[int]:
         # A batch of one: unlike `encode` it releases the GIL, and unlike a batch of many it keeps to this thread.
-        sound = text.encode(errors="replace").decode()  # a lone surrogate is no text to the tokenizer
-        return self._tokenizer.encode_batch_fast([sound], add_special_tokens=False)[0].ids
+        return self._tokenizer.encode_batch_fast([sound(text)], add_special_tokens=False)[0].ids
 
     def _check_open(self) -> None:
         if self._closed:

@@ -13,6 +13,7 @@ from vectis.adapters.openai.tokens import estimate_tokens, truncate
 from vectis.domain.errors import EmbedderUnavailable
 from vectis.domain.points import Dense
 from vectis.domain.profiles import EmbeddingProfile
+from vectis.domain.texts import sound
 
 TOKENS_MAX = 8191
 """What OpenAI's models read."""
@@ -103,8 +104,9 @@ class OpenAiEmbedder:
         await self._endpoint.close()
 
     def _prepared(self, prefix: str, text: str) -> str:
-        sound = (prefix + text).encode(errors="replace").decode()  # a lone surrogate cannot be sent
-        return truncate(sound, self._profile.max_tokens) or " "  # OpenAI refuses an empty text, not a blank one
+        return (
+            truncate(sound(prefix + text), self._profile.max_tokens) or " "
+        )  # OpenAI refuses an empty text, not a blank one
 
     def _batches(self, texts: list[str]) -> list[list[str]]:
         batches: list[list[str]] = []

@@ -7,6 +7,7 @@ import msgspec
 from vectis.adapters.openai.endpoint import ModelEndpoint
 from vectis.domain.errors import GeneratorUnavailable
 from vectis.domain.ports.generator import Completion
+from vectis.domain.texts import sound
 
 
 class _Message(msgspec.Struct, frozen=True):
@@ -52,7 +53,7 @@ class EndpointGenerator:
         """The first choice of the endpoint."""
         body: dict[str, Any] = {
             "model": self._model,
-            "messages": [{"role": "user", "content": prompt.encode(errors="replace").decode()}],
+            "messages": [{"role": "user", "content": sound(prompt)}],
             "temperature": temperature,
             "max_tokens": max_tokens,
         }

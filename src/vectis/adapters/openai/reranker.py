@@ -8,6 +8,7 @@ import msgspec
 
 from vectis.adapters.openai.endpoint import ModelEndpoint
 from vectis.domain.errors import RerankerUnavailable
+from vectis.domain.texts import sound
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -40,7 +41,7 @@ class EndpointReranker:
         """The relevance scores, in the order of `texts`."""
         if not texts:
             return []
-        body: dict[str, Any] = {"query": _sound(query), "documents": list(map(_sound, texts)), "top_n": len(texts)}
+        body: dict[str, Any] = {"query": sound(query), "documents": list(map(sound, texts)), "top_n": len(texts)}
         if self._model:
             body["model"] = self._model
         content = await self._endpoint.post("rerank", body, self._deadline_s)
@@ -59,7 +60,3 @@ class EndpointReranker:
     async def close(self) -> None:
         """Close the connections."""
         await self._endpoint.close()
-
-
-def _sound(text: str) -> str:
-    return text.encode(errors="replace").decode()  # a lone surrogate cannot be sent

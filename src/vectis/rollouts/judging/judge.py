@@ -4,7 +4,16 @@ import math
 from collections.abc import Callable, Sequence
 
 from vectis.domain.evidence import Evidence, ShadowPair
-from vectis.domain.judgements import Analysis, Judgement, Metric, MetricJudgement, MetricName, Verdict
+from vectis.domain.judgements import (
+    KNOWN,
+    Analysis,
+    Judgement,
+    Metric,
+    MetricJudgement,
+    MetricName,
+    Verdict,
+    known_figures,
+)
 from vectis.rollouts.judging.betting import Side, best, bet_on_split, farthest_rejected
 from vectis.rollouts.judging.games import Game, query_games, traffic_games
 from vectis.rollouts.judging.rankings import most_different
@@ -79,29 +88,19 @@ def _judge_game(metric: Metric, game: Game, certainty: tuple[float, float]) -> M
 
 
 def _judge_figures(metric: Metric, samples: int, stable: float, candidate: float, worsening: float) -> MetricJudgement:
-    """Figures that are known and not sampled: the bounds are the figure."""
-    test = "comparison of two figures"
     if samples == 0:
-        return MetricJudgement(metric.name, Verdict.ERROR, "nothing was observed", test)
+        return MetricJudgement(metric.name, Verdict.ERROR, "nothing was observed", KNOWN)
     verdict = Verdict.FAILED if worsening > metric.margin else Verdict.INCONCLUSIVE
     if verdict is not Verdict.FAILED and worsening < metric.tolerance:
         verdict = Verdict.SUCCESSFUL
-    return MetricJudgement(
-        name=metric.name,
-        verdict=verdict,
-        reason=_reason(metric, verdict, metric.samples_min, worsening, worsening),
-        test=test,
-        samples=samples,
-        stable=stable,
-        candidate=candidate,
-        worsening=worsening,
-        low=worsening,
-        high=worsening,
+    reason = _reason(metric, verdict, metric.samples_min, worsening, worsening)
+    return known_figures(
+        metric.name, verdict, reason, samples=samples, stable=stable, candidate=candidate, worsening=worsening
     )
 
 
 def _payload(shares: dict[str, tuple[float, float]]) -> tuple[int, float, float, float]:
-    """The key whose share of points changed most: (keys, stable share, candidate share, absolute difference)."""
+    """The key whose share changed most: (keys, stable share, candidate share, absolute difference)."""
     if not shares:
         return 0, math.nan, math.nan, math.nan
     stable, candidate = max(shares.values(), key=lambda pair: abs(pair[1] - pair[0]))
