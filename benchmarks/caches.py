@@ -5,53 +5,45 @@ Each ratio comes from one server in one run, measured in turns.
 
 import asyncio
 import json
+import re
 import statistics
+from collections.abc import Iterator
+from random import Random
 from typing import Any
 
 import uvloop
 
 from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, make
+from examples.pages import Page, collect
 from vectis.entrypoints.cli.load import LoadReport, load, post
 
 CLIENTS = 16
-WORDS = [
-    "river",
-    "stone",
-    "lamp",
-    "orchard",
-    "engine",
-    "letter",
-    "window",
-    "harbour",
-    "copper",
-    "winter",
-    "garden",
-    "signal",
-    "bridge",
-    "paper",
-    "mirror",
-    "valley",
-]
-"""What made-up documents and questions say."""
+MODES = ("default", "hybrid", "dense")
+QUESTION_WORDS = 8
 
 
-def measure(points: int, documents: int, *, rounds: int, seconds: float) -> dict[str, Any]:
-    """Vector and text search with and without kept answers, then text search with known and with unseen vectors."""
+def measure(points: int, pages_max: int, *, rounds: int, seconds: float) -> dict[str, Any]:
+    """Vector and text search with and without kept answers, then text search with known and with unseen vectors.
+
+    Texts are the standard library's documentation, questions are words that follow each other in it.
+    """
+    pages = collect(pages_max)
+    questions = _questions(pages)
     with running_server(embedder="minilm") as server:
         server.create("vectors", DIMENSION)
         server.upload("vectors", make(points, part=0))
         server.optimize("vectors")
-        _write_documents(server, documents)
+        _write_documents(server, pages)
         vectors = [{"collection": "vectors", "query_vector": v.tolist(), "limit": 10} for v in make(200, part=1)]
-        texts = [{"collection": "texts", "query": _text(i, 8), "limit": 10} for i in range(200)]
+        texts = [{"collection": "texts", "query": next(questions), "limit": 10} for _ in range(200)]
         return {
             "points": points,
-            "documents": documents,
+            "documents": len(pages),
             "clients": CLIENTS,
             "vector_search": _kept(server, "/api/v1/vectors/search", vectors, rounds=rounds, seconds=seconds),
             "text_search": _kept(server, "/api/v1/search", texts, rounds=rounds, seconds=seconds),
-            "embeddings": _known(server, rounds=rounds),
+            "embeddings": {mode: _known(server, mode, questions, rounds=rounds) for mode in MODES},
         }
 
 
@@ -77,12 +69,12 @@ def _kept(server: Server, path: str, bodies: list[dict[str, Any]], *, rounds: in
     }
 
 
-def _known(server: Server, *, rounds: int) -> dict[str, Any]:
+def _known(server: Server, mode: str, questions: Iterator[str], *, rounds: int) -> dict[str, Any]:
     """p50 of one client that asks each question once, and then again; no answer is kept."""
     unseen: list[float] = []
     known: list[float] = []
-    for turn in range(rounds):
-        bodies = [{"collection": "texts", "query": _text(10_000 * (turn + 1) + i, 8)} for i in range(200)]
+    for _ in range(rounds):
+        bodies = [{"collection": "texts", "mode": mode, "query": next(questions)} for _ in range(200)]
         requests = [post("/api/v1/search", json.dumps(body).encode(), "application/json") for body in bodies]
         for found in (unseen, known):
             found.append(_load(server, requests, clients=1, seconds=60.0, answers_max=len(requests)).latency_ms_p50)
@@ -94,14 +86,18 @@ def _known(server: Server, *, rounds: int) -> dict[str, Any]:
     }
 
 
-def _text(number: int, words: int) -> str:
-    """Words that differ with the number."""
-    return " ".join([str(number), *(WORDS[(number * 7 + i * (i + number)) % len(WORDS)] for i in range(words))])
+def _questions(pages: list[Page]) -> Iterator[str]:
+    """Each other than those before, in an order that is the same each time."""
+    texts = [re.findall(r"\w+", page["text"]) for page in pages]
+    parts = [" ".join(words[i : i + QUESTION_WORDS]) for words in texts for i in range(0, len(words), QUESTION_WORDS)]
+    parts = sorted({*parts})
+    Random(1).shuffle(parts)
+    return iter(parts)
 
 
-def _write_documents(server: Server, count: int) -> None:
+def _write_documents(server: Server, pages: list[Page]) -> None:
     server.http.post("/api/v1/collections", json={"name": "texts"}).raise_for_status()
-    documents = [{"id": str(i), "text": _text(i, 60)} for i in range(count)]
+    documents = [{"id": page["id"], "title": page["title"], "text": page["text"]} for page in pages]
     server.http.post(
         "/api/v1/collections/texts/documents", params={"wait": "true"}, json={"documents": documents}
     ).raise_for_status()
