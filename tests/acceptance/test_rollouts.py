@@ -76,15 +76,15 @@ class Alias:
         return [target for each in aliases if each["alias"] == self.name for target in each["targets"]]
 
 
-def say(server: RunningServer, *words: str) -> subprocess.CompletedProcess[str]:
+def say(server: RunningServer, *words: str, command: str = "rollout") -> subprocess.CompletedProcess[str]:
     """What the command line says to this."""
-    command = [sys.executable, "-m", "vectis", "rollout", *words, "--url", server.url]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=WITHIN_S)
+    line = [sys.executable, "-m", "vectis", command, *words, "--url", server.url]
+    return subprocess.run(line, capture_output=True, text=True, check=False, timeout=WITHIN_S)
 
 
-def said(server: RunningServer, *words: str) -> Any:
+def said(server: RunningServer, *words: str, command: str = "rollout") -> Any:
     """The same as JSON, when it succeeds."""
-    done = say(server, *words, "--json")
+    done = say(server, *words, "--json", command=command)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -154,13 +154,18 @@ def test_the_command_line_starts_and_explains(server: RunningServer, tmp_path: P
     assert said(server, "retry", began)["attempt"] == 2
 
 
-def test_people_steer_a_canary(server: RunningServer) -> None:
+def test_people_steer_a_canary(server: RunningServer, tmp_path: Path) -> None:
     docs = Alias(server, "steered")
     docs.post("/collections", {"name": "steered_2"})
     docs.post("/collections/steered_2/documents?wait=true", {"documents": PAGES})
     stages = [{"weight_percent": percent, "duration_s": 3600} for percent in (5, 50, 100)]
     canary = {"strategy": "canary", "candidate": "steered_2", "build": None, "stages": stages}
-    began = docs.start(**canary)
+    asked = {"alias": "steered", "change": "reembed", "validation": {"queries": QUERIES}, **SHORT, **canary}
+    file = tmp_path / "canary.json"
+    file.write_text(json.dumps(asked))
+    told = say(server, "start", str(file))
+    assert "It takes 211 at least to be sure within a tolerance of 0.025" in told.stderr
+    began = said(server, "list", "--alias", "steered")["rollouts"][0]["id"]
     docs.reaches(began, "stage")
     assert say(server, "promote", began).returncode == 2, "it wants a reason"
     assert say(server, "skip", began, "-m", " ").returncode == 1, "it wants a reason"
@@ -173,7 +178,7 @@ def test_people_steer_a_canary(server: RunningServer) -> None:
         now = json.loads(next(line for line in stream.iter_lines() if line.startswith("data: "))[6:])
     assert [(each["variant"], each["weight_percent"]) for each in now["targets"]] == [("stable", 50), ("candidate", 50)]
     assert now["transitions"][-1]["stage"] == 1
-    users_are_heard(docs)
+    users_are_heard(server, docs)
     for method, path, body in (
         ("DELETE", f"/collections/{docs.first}", None),
         ("PUT", f"/collections/{docs.first}/search-settings", {"search": {"limit": 3}}),
@@ -199,7 +204,7 @@ def test_people_steer_a_canary(server: RunningServer) -> None:
     assert docs.http.get(f"{V1}/rollouts/absent/events").json()["code"] == "rollout_not_found"
 
 
-def users_are_heard(docs: Alias) -> None:
+def users_are_heard(server: RunningServer, docs: Alias) -> None:
     """While an alias is shared out, what users say of an answer finds the variant that gave it."""
     asked = {"collection": docs.name, "query": "harbour"}
     answers = [docs.http.post(f"{V1}/search", json=asked, headers={"X-Routing-Key": "ada"}) for _ in range(2)]
@@ -209,7 +214,9 @@ def users_are_heard(docs: Alias) -> None:
     variant = answers[0].headers["X-Vectis-Variant"]
     assert docs.post("/feedback", said) == {"alias": docs.name, "variant": variant, "kept": True}
     rated = {**said, "query_id": second, "kind": "rating", "value": 0.75}
-    assert docs.post("/feedback", rated)["kept"]
+    heard = said(server, second, "--rating", "0.75", rated["result_id"], command="feedback")
+    assert heard == {"alias": docs.name, "variant": variant, "kept": True}
+    assert say(server, second, command="feedback").returncode == 2, "it wants a click or a rating"
     for change, field in (
         ({"query_id": first[:-6]}, "query_id"),
         ({"value": None}, "value"),

@@ -20,11 +20,10 @@ from vectis.domain.schema import check_name
 from vectis.rollouts.building import is_there
 from vectis.rollouts.estimating import Estimate, Estimator
 from vectis.rollouts.pictures import Onlooker, PictureParts, RolloutPicture
-from vectis.rollouts.specs import check_spec
+from vectis.rollouts.specs import QUERIES_MAX, check_spec, warnings_of
 from vectis.rollouts.surroundings import CollectionKeeping, RolloutParts
 from vectis.rollouts.verbs import Verb, apply_verb
 
-QUERIES_MAX = 1000
 LIST_MAX = 1000
 _LOOK_S = 1.0
 _QUIET_S = 15.0
@@ -109,7 +108,8 @@ class RolloutService:
         stable = await self._stable(by)
         if spec.build is None:
             raise InvalidInput("build: without it nothing is built that could be estimated", field="build")
-        return await self._estimator.estimate(stable, await self._collections.cloned(by, spec.build))
+        estimate = await self._estimator.estimate(stable, await self._collections.cloned(by, spec.build))
+        return replace(estimate, warnings=warnings_of(spec))
 
     async def change(
         self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None

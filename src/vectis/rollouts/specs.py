@@ -1,11 +1,17 @@
 """Whether a spec makes sense, said before anything happens; and what its stages must show. Pure."""
 
+from collections import defaultdict
 from itertools import pairwise
 
 from vectis.domain.errors import InvalidInput
-from vectis.domain.judgements import Analysis
+from vectis.domain.judgements import Analysis, Metric
 from vectis.domain.rollouts import ChangeKind, RolloutSpec, Stage, Strategy
+from vectis.rollouts.judged_queries import JUDGED_METRICS
 from vectis.rollouts.judging.defaults import OF_PAIRS, stage_analysis, watch_analysis
+from vectis.rollouts.judging.judge import queries_to_pass
+
+QUERIES_MAX = 1000
+"""Queries of `validation`, judged ones and others."""
 
 
 def check_spec(spec: RolloutSpec) -> None:
@@ -42,6 +48,29 @@ def analysis_of(spec: RolloutSpec, stage: Stage | None) -> Analysis:
     if not stage.is_judged:
         return Analysis(())
     return Analysis(spec.metrics) if spec.metrics else stage_analysis(spec.change, stage)
+
+
+def warnings_of(spec: RolloutSpec) -> tuple[str, ...]:
+    """What will keep stages from passing by themselves: fewer judged queries than their metrics need to be sure."""
+    given = len(spec.validation.judged)
+    short: defaultdict[str, list[str]] = defaultdict(list)
+    for metric, analysis in _judged_metrics(spec):
+        needed = queries_to_pass(metric, analysis, most=QUERIES_MAX)
+        if needed is None or needed > given:
+            fewest = f"{needed} at least" if needed else f"more than {QUERIES_MAX}"
+            short[f"{fewest} to be sure within a tolerance of {metric.tolerance:g}"].append(metric.name)
+    return tuple(
+        f"validation.judged: {given} queries. It takes {fewest}, even if no answer gets better or worse, "
+        f"and until then no stage passes by itself ({', '.join(names)})"
+        for fewest, names in short.items()
+    )
+
+
+def _judged_metrics(spec: RolloutSpec) -> list[tuple[Metric, Analysis]]:
+    """Each metric of judged queries that a stage asks for, once."""
+    analyses = [analysis_of(spec, stage) for stage in spec.stages]
+    found = {metric: analysis for analysis in analyses for metric in analysis.metrics if metric.name in JUDGED_METRICS}
+    return list(found.items())
 
 
 def _check_stage(stage: Stage, where: str) -> None:

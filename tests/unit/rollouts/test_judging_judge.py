@@ -9,7 +9,7 @@ from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair, Tick, Varia
 from vectis.domain.judgements import Analysis, Judgement, Metric, MetricJudgement, Verdict
 from vectis.domain.rollouts import ChangeKind, Stage
 from vectis.rollouts.judging.defaults import PAIRED, stage_analysis
-from vectis.rollouts.judging.judge import judge
+from vectis.rollouts.judging.judge import judge, queries_to_pass
 
 ERRORS = Metric("error_rate", margin=0.005, tolerance=0.01)
 QUARTER = Stage(25, duration_s=60, excess_errors=0.02, mirror_percent=0)
@@ -65,6 +65,19 @@ def test_a_metric_without_data_is_an_error_although_the_others_are_fine() -> Non
     assert [metric.verdict for metric in judgement.metrics] == [Verdict.SUCCESSFUL, Verdict.ERROR]
     assert judgement.verdict is Verdict.ERROR
     assert "ndcg@10: nothing was observed" in judgement.reason
+
+
+@pytest.mark.parametrize(("tolerance", "samples_min"), [(0.025, 100), (0.05, 1), (0.2, 100)])
+def test_what_a_harmless_candidate_needs_of_judged_queries_is_what_the_judge_needs(
+    tolerance: float, samples_min: int
+) -> None:
+    metric = Metric("ndcg@10", margin=0.01, tolerance=tolerance, samples_min=samples_min)
+    needed = queries_to_pass(metric, Analysis((metric,)), most=1000)
+    assert needed is not None
+    for queries, verdict in ((needed - 1, Verdict.INCONCLUSIVE), (needed, Verdict.SUCCESSFUL)):
+        alike = (JudgedPair("q", {"ndcg@10": 0.7}, {"ndcg@10": 0.7}),) * queries
+        assert _judge(Evidence(judged=alike), metric)[1].verdict is verdict
+    assert queries_to_pass(metric, Analysis((metric,)), most=needed - 1) is None
 
 
 def test_too_few_samples_are_waiting_however_good_they_are() -> None:

@@ -6,9 +6,9 @@ from rollout_world import spec_of
 
 from vectis.domain.errors import InvalidInput
 from vectis.domain.judgements import Metric
-from vectis.domain.rollouts import ChangeKind, Hook, RolloutPolicy, Stage, Strategy
+from vectis.domain.rollouts import ChangeKind, Hook, KnownAnswer, RolloutPolicy, Stage, Strategy, Validation
 from vectis.rollouts.judging.defaults import OF_PAIRS
-from vectis.rollouts.specs import analysis_of, check_spec
+from vectis.rollouts.specs import analysis_of, check_spec, warnings_of
 from vectis.rollouts.strategies import CANARY_STAGES, default_spec
 
 HALF = Stage(weight_percent=50, duration_s=60)
@@ -76,3 +76,19 @@ def test_the_defaults_ask_for_what_each_stage_can_show(strategy: Strategy, chang
         elif stage.is_judged:
             assert {"ndcg@10", "recall@10"} <= names
     assert {metric.name for metric in analysis_of(spec, None).metrics} <= OF_PAIRS
+
+
+def test_too_few_judged_queries_are_told_beforehand() -> None:
+    spec = spec_of(Strategy.CANARY)
+    (warning,) = warnings_of(spec)
+    assert warning.startswith("validation.judged: 0 queries. It takes 211 at least to be sure within a tolerance of 0.025")
+    assert "ndcg@10, recall@10" in warning
+    enough = Validation(judged=tuple(KnownAnswer(f"query {number}", {"a": 1}) for number in range(211)))
+    assert warnings_of(replace(spec, validation=enough)) == ()
+    assert len(warnings_of(replace(spec, validation=Validation(judged=enough.judged[1:])))) == 1
+    assert warnings_of(default_spec("docs", Strategy.CANARY, ChangeKind.REFRESH)) == (), "nothing judged is asked for"
+    assert warnings_of(spec_of(Strategy.BLUE_GREEN)) == (), "it has no stages"
+    own = (Metric("ndcg@10", 0.0, 0.001), Metric("recall@10", 0.01, 0.5))
+    assert [text[:60] for text in warnings_of(replace(spec, metrics=own, validation=enough))] == [
+        "validation.judged: 211 queries. It takes more than 1000 to be "
+    ]

@@ -20,6 +20,7 @@ COMMANDS = {
     "jobs": ("jobs", "List, show, wait for, retry, cancel and recover background jobs; count them."),
     "schedules": ("schedules", "List, set, remove and run schedules: jobs at set times."),
     "rollout": ("rollout", "Change what an alias serves; list, show, explain and steer it."),
+    "feedback": ("feedback", "Say what a user did with a result, or how good it was."),
     "users": ("users", "List, show, create, change, disable and remove people and services."),
     "keys": ("keys", "List, create, revoke and rotate API keys."),
     "roles": ("roles", "List, set and delete roles."),

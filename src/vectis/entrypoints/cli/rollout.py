@@ -5,13 +5,14 @@ from time import time
 from typing import Annotated, Any
 
 import typer
+from rich.text import Text
 
 from vectis.entrypoints.cli import rollout_verbs, rollout_watching
 from vectis.entrypoints.cli.api import Api, path_of
 from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url, read_table
-from vectis.entrypoints.cli.output import console, moment, print_facts, print_json, print_table
+from vectis.entrypoints.cli.output import console, moment, notes, print_facts, print_json, print_table
 from vectis.entrypoints.cli.rollout_source import fill_candidate, read_sources
 from vectis.entrypoints.cli.rollout_verbs import RolloutId, show_standing
 from vectis.entrypoints.cli.rollout_view import explained
@@ -45,7 +46,9 @@ def start(
             await fill_candidate(api, spec, local, unix_time=int(time()))
         return await api.post("/rollouts", spec)
 
-    show_standing(ask(begin, url, data_dir, as_json=as_json), as_json=as_json)
+    began = ask(begin, url, data_dir, as_json=as_json)
+    show_standing(began, as_json=as_json)
+    _warn(began["warnings"], as_json=as_json)
 
 
 @app.command(epilog="Example: vectis rollout estimate rollout.json")
@@ -61,8 +64,9 @@ def estimate(
     if as_json:
         print_json(answer)
         return
-    unknown = answer.pop("unknown")
+    unknown, warnings = answer.pop("unknown"), answer.pop("warnings")
     print_facts({name: f"unknown: {unknown[name]}" if name in unknown else value for name, value in answer.items()})
+    _warn(warnings, as_json=as_json)
 
 
 @app.command("list", epilog="Example: vectis rollout list --alias docs")
@@ -103,3 +107,9 @@ def explain(rollout: RolloutId, as_json: AsJson = False, url: Url = None, data_d
     if as_json:
         return
     console.print(explained(answer))
+
+
+def _warn(warnings: list[str], *, as_json: bool) -> None:
+    if not as_json:
+        for warning in warnings:
+            notes.print(Text(f"warning: {warning}", "yellow"))

@@ -76,6 +76,12 @@ class RolloutView(msgspec.Struct):
     spec: RolloutSpec
 
 
+class RolloutBegun(RolloutView):
+    """A rollout that just began, and what will keep it from going on by itself."""
+
+    warnings: tuple[str, ...]
+
+
 class RolloutList(msgspec.Struct):
     """Rollouts, newest first."""
 

@@ -139,7 +139,7 @@ SCHEDULES = (
 
 ROLLOUTS = (
     Operation("start_rollout", "POST", f"{V1}/rollouts", WRITE, "Change what an alias serves", rollouts.start,
-              rollout_answers.RolloutView, body=rollout_answers.StartRollout, status=201),
+              rollout_answers.RolloutBegun, body=rollout_answers.StartRollout, status=201),
     Operation("estimate_rollout", "POST", f"{V1}/rollouts/estimate", WRITE, "What building a candidate would take",
               rollouts.estimate, Estimate, body=rollout_answers.StartRollout),
     Operation("list_rollouts", "GET", f"{V1}/rollouts", READ, "List rollouts, newest first", rollouts.list_all,

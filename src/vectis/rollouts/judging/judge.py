@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 
-from vectis.domain.evidence import Evidence, ShadowPair
+from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair
 from vectis.domain.judgements import (
     KNOWN,
     Analysis,
@@ -42,6 +42,16 @@ def certainty_to_fail(analysis: Analysis, *, stages: int) -> float:
     """The log wealth at which a metric has failed: the rate of false aborts shared equally by every bet of every stage."""
     bets = sum(1 if metric.at_least is None else 2 for metric in analysis.metrics)
     return math.log(bets * stages / analysis.false_abort_rate)
+
+
+def queries_to_pass(metric: Metric, analysis: Analysis, *, most: int) -> int | None:
+    """How many judged queries a metric of them takes until it can pass, while no answer gets better or worse: the fewest that
+    a harmless candidate needs. None when `most` are too few."""
+    alike = JudgedPair("", {metric.name: 0.0}, {metric.name: 0.0})
+    game = query_games(Evidence(judged=(alike,) * most))[metric.name]()
+    sure = game.play(metric.tolerance, -1) >= math.log(1 / analysis.false_pass_rate)
+    needed = max(metric.samples_min, int(sure.argmax()) + 1)
+    return needed if sure.any() and needed <= most else None
 
 
 def _judge_metric(

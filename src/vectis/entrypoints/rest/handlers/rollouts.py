@@ -17,6 +17,7 @@ from vectis.entrypoints.rest.reception import Amendment
 from vectis.rollouts.estimating import Estimate
 from vectis.rollouts.pictures import RolloutPicture
 from vectis.rollouts.service import AliasStanding
+from vectis.rollouts.specs import warnings_of
 from vectis.rollouts.strategies import default_spec
 from vectis.rollouts.verbs import Verb
 from vectis.rollouts.witness import standing_of
@@ -29,13 +30,13 @@ _SAID = ("stages", "promotes", "watch_s")
 """What the strategy says unless the caller does."""
 
 
-async def start(call: Call) -> answers.RolloutView:
+async def start(call: Call) -> answers.RolloutBegun:
     """Begin a rollout of an alias."""
     body: answers.StartRollout = call.body
     candidate = None if body.candidate is None else call.may(body.candidate)
     began = await call.services.rollouts.start(call.may(body.alias), _spec(body), candidate)
     call.change = Amendment(None, standing_of(began))
-    return _view(call.caller, began)
+    return answers.RolloutBegun(**asdict(_view(call.caller, began)), warnings=warnings_of(began.spec))
 
 
 async def estimate(call: Call) -> Estimate:
