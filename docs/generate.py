@@ -36,6 +36,7 @@ from vectis.entrypoints.rest.routes import OPERATIONS
 from vectis.runtime.secret import Secret, SecretUrl
 from vectis.runtime.settings import ALIASES, Settings
 from vectis.search.hypothesis import Hypotheses, Spending
+from vectis.search.interleaving import Interleaving
 from vectis.search.shadows import Shadows
 
 NO_STATS = {"collections": {}, "failures": 0, "flush_failures": 0, "resident_bytes": 0, "disk_free_bytes": 0}
@@ -168,6 +169,7 @@ def metrics_page() -> str:
             ("redis", "The link to the Redis server", link.counts()),
             ("hyde", "Hypothetical answers", hypotheses.counts()),
             ("shadow", "Queries asked of both variants of an alias", shadows.counts()),
+            ("interleaved", "Searches asked of both variants of an alias", Interleaving(none).counts()),
             (
                 "traffic",
                 "Reports of the traffic of rollouts",

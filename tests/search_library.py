@@ -28,6 +28,7 @@ from vectis.domain.routes import Route, Routing
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.hypothesis import HYDE, Hypotheses, Spending
+from vectis.search.interleaving import Interleaving
 from vectis.search.plan import SearchLimits
 from vectis.search.requests import Hit, TextSearch
 from vectis.search.service import SearchService
@@ -169,6 +170,7 @@ class Library:
             limits=SearchLimits(),
             shadows=Shadows(directory=self, log=self, clock=self.clock, spare=spare, rules=RULES),
             recall=None,
+            interleaving=Interleaving(self),
             indexes=FilterIndexes(self.reader.engine, self.clock),
             reranker=self.reranker,
         )

@@ -6,6 +6,7 @@ from datetime import timedelta
 import msgspec
 import pytest
 from control_suite import NOW, collection, document, job
+from msgspec.structs import replace
 
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.collections import Bm25Fit, Deletion, DocumentLengths
@@ -84,6 +85,7 @@ async def test_a_route_is_replaced_in_one_step_and_its_version_only_grows(store:
     assert (first.version, first.targets) == (1, (Target(unique),))
     halves = (Target(unique, "stable", 12.25), Target(f"{unique}-2", "candidate", 87.75))
     plan = RoutePlan(halves, salt="s", followers=(f"{unique}-2",), mirror=Mirror(f"{unique}-2", 10, exact=True))
+    plan = replace(plan, interleave_percent=12.34)
     second = await store.set_route(alias, plan)
     assert (second.version, second.plan) == (2, plan)
     assert (await store.routes()).get(alias) == second

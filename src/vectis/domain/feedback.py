@@ -5,10 +5,13 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from itertools import islice
+from statistics import fmean
 
 import msgspec
 
 from vectis.domain.errors import InvalidInput
+from vectis.domain.routes import STABLE
 
 QUERIES_PER_KEY = 3
 """Answered queries of one routing key that count under one version of a route: who says more does not weigh more."""
@@ -16,7 +19,12 @@ QUERIES_PER_KEY = 3
 SAID_WITHIN = timedelta(minutes=1)
 """After the first word about a query, what else is said about it counts for so long."""
 
+TEAMS_MAX = 20
+"""Results of a mixed answer of which its id can tell whose they were: it is a header, and users look at the first ones."""
+
 _MARK_BYTES = 16
+_PICK_BYTES = 3
+_HASH_SHIFT = 40
 
 
 class FeedbackKind(StrEnum):
@@ -30,7 +38,8 @@ class AnsweredQuery(msgspec.Struct, frozen=True, array_like=True):
     """Who answered a query, for later: which variant of which alias, under which version of its route.
 
     `candidate_percent` is the share that the route gave to the candidate, `key` a keyed hash of the routing key, `query` the
-    query's own random id, `at` Unix seconds.
+    query's own random id, `at` Unix seconds. Of an answer that was mixed of both, the variant is the candidate, and
+    `teams` says whose its results were; None of others.
     """
 
     alias: str
@@ -40,16 +49,28 @@ class AnsweredQuery(msgspec.Struct, frozen=True, array_like=True):
     key: int
     query: str
     at: int
+    teams: bytes | None = None
+
+
+class Draft(msgspec.Struct, frozen=True):
+    """How an answer was mixed of two collections: `query` is its own random id, `teams` the variant that picked a result, by the
+    result's id and in their order. A result of both is in no team."""
+
+    query: str
+    collections: tuple[str, ...]
+    teams: dict[str, str]
 
 
 class Opinion(msgspec.Struct, frozen=True):
-    """One thing that was said: `result` is a hash of the result's id, `value` the rating, 1 for a click."""
+    """One thing that was said: `result` is a hash of the result's id, `value` the rating, 1 for a click. `team` is the variant
+    that picked the result for a mixed answer, empty where both did and for other answers."""
 
     answered: AnsweredQuery
     kind: FeedbackKind
     result: str
     value: float
     at: datetime
+    team: str = ""
 
 
 class QueryIds:
@@ -59,15 +80,15 @@ class QueryIds:
         self._key = key
 
     def give(self, answered: AnsweredQuery) -> str:
-        """The id, of letters, digits, `-` and `_`."""
+        """The id, of letters, digits, `-` and `_`, and with a letter first."""
         content = msgspec.msgpack.encode(answered)
-        return urlsafe_b64encode(self._mark(content) + content).decode().rstrip("=")
+        return urlsafe_b64encode(content + self._mark(content)).decode().rstrip("=")
 
     def read(self, text: str) -> AnsweredQuery:
         """Who answered. InvalidInput for what is no id of this server's."""
         try:
             whole = urlsafe_b64decode(text + "=" * (-len(text) % 4))
-            mark, content = whole[:_MARK_BYTES], whole[_MARK_BYTES:]
+            content, mark = whole[:-_MARK_BYTES], whole[-_MARK_BYTES:]
             if hmac.compare_digest(mark, self._mark(content)):
                 return msgspec.msgpack.decode(content, type=AnsweredQuery)
         except ValueError:
@@ -76,17 +97,41 @@ class QueryIds:
             "query_id: give back what X-Vectis-Query-Id of the answer said, as it was", field="query_id"
         ) from None
 
+    def teams(self, draft: Draft) -> bytes:
+        """Whose the first results were, in 3 bytes each: 23 bits of a hash of the result's id, and one for the candidate."""
+        return b"".join(
+            (self._short(result) << 1 | (team != STABLE)).to_bytes(_PICK_BYTES)
+            for result, team in islice(draft.teams.items(), TEAMS_MAX)
+        )
+
+    def team_of(self, answered: AnsweredQuery, result: str) -> str:
+        """The variant that picked a result for a mixed answer; empty where both did, and where the id does not tell."""
+        teams = answered.teams or b""
+        for place in range(0, len(teams), _PICK_BYTES):
+            pick = int.from_bytes(teams[place : place + _PICK_BYTES])
+            if pick >> 1 == self._short(result):
+                return answered.variant if pick & 1 else STABLE
+        return ""
+
     def hashed(self, text: str) -> int:
         """A number of 63 bits that stands for a text, and that nobody without the key can tell the text from."""
         return int.from_bytes(hmac.digest(self._key, b"text " + text.encode(errors="surrogatepass"), "sha256")[:8]) >> 1
+
+    def _short(self, text: str) -> int:
+        return self.hashed(text) >> _HASH_SHIFT
 
     def _mark(self, content: bytes) -> bytes:
         return hmac.digest(self._key, b"query " + content, "sha256")[:_MARK_BYTES]
 
 
-def preferences(opinions: Iterable[Opinion], *, candidate: str, before: datetime) -> list[float]:
+def preferences(
+    opinions: Iterable[Opinion], *, candidate: str, before: datetime, interleaved: bool = False
+) -> list[float]:
     """What opinions say for the candidate: 1 in favour of it, 0 in favour of the stable variant; a harmless one gets 0.5 in the
     mean, whatever its share of the traffic.
+
+    `interleaved`: of answers that were mixed of both, and no others. Each says whose results its user preferred; where other
+    answers are counted too, their noise would hide it.
 
     A query counts by what was said about it within a minute, and when that is over: so what was told once stays as it was, and
     more only comes behind it. With ratings it counts by their mean, and each rated query of a variant is held against the next
@@ -94,6 +139,10 @@ def preferences(opinions: Iterable[Opinion], *, candidate: str, before: datetime
     click is min(1, 1 / 2p), the stable one's what makes the mean 0.5 when both are clicked equally often. Of each routing key
     the first three queries count.
     """
+    opinions = [each for each in opinions if (each.answered.teams is not None) is interleaved]
+    if interleaved:
+        won = (_won(said, candidate) for said in _by_query(opinions, before))
+        return [each for each in won if each is not None]
     found: list[float] = []
     rated: dict[bool, list[float]] = {False: [], True: []}
     for said in _by_query(opinions, before):
@@ -106,8 +155,28 @@ def preferences(opinions: Iterable[Opinion], *, candidate: str, before: datetime
         rated[is_candidate].append(sum(ratings) / len(ratings))
         if rated[True] and rated[False]:
             ours, theirs = rated[True].pop(0), rated[False].pop(0)
-            found.append(0.5 if ours == theirs else float(ours > theirs))
+            found.append(_better(ours, theirs))
     return found
+
+
+def _won(said: Iterable[Opinion], candidate: str) -> float | None:
+    """Of a mixed answer the team whose results were rated higher in the mean, where results of both were rated, else the one
+    with more clicks; 0.5 when they are even, None when neither can be told."""
+    clicks, ratings = {True: 0, False: 0}, {True: list[float](), False: list[float]()}
+    clicked = False
+    for opinion in said:
+        clicked |= opinion.kind is FeedbackKind.CLICK
+        if opinion.team and opinion.kind is FeedbackKind.RATING:
+            ratings[opinion.team == candidate].append(opinion.value)
+        elif opinion.team:
+            clicks[opinion.team == candidate] += 1
+    if ratings[True] and ratings[False]:
+        return _better(fmean(ratings[True]), fmean(ratings[False]))
+    return _better(clicks[True], clicks[False]) if clicked else None
+
+
+def _better(ours: float, theirs: float) -> float:
+    return 0.5 if ours == theirs else float(ours > theirs)
 
 
 def _clicked(share: float, *, is_candidate: bool) -> float:

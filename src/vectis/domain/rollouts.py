@@ -38,6 +38,7 @@ class Stage(Shape, frozen=True):
     The candidate answers `weight_percent` of the traffic, and `mirror_percent` of the queries are asked of both. The stage
     lasts `duration_s` at least; when it is not sure by `duration_max_s`, the policy for inconclusive takes over. It bears at
     most `excess_errors` more errors than the stable variant has, as a share of the answers. A `manual` one waits for promote.
+    `interleave_percent` of the routing keys get answers to questions in words that are mixed of both.
     """
 
     weight_percent: float
@@ -46,6 +47,7 @@ class Stage(Shape, frozen=True):
     mirror_percent: float = 0.0
     duration_max_s: float = DAY_S
     manual: bool = False
+    interleave_percent: float = 0.0
 
     @property
     def is_judged(self) -> bool:

@@ -8,12 +8,18 @@ import msgspec
 from vectis.domain.errors import InvalidInput
 from vectis.domain.shapes import Shape
 
+STABLE, CANDIDATE = "stable", "candidate"
+"""What the two variants of a rollout are called."""
+
+INTERLEAVED = "interleaved"
+"""What an answer that was mixed of both says instead of its variant."""
+
 
 class Target(Shape, frozen=True):
     """One collection in a route. `weight_percent` has two decimals at most."""
 
     collection: str
-    variant: str = "stable"
+    variant: str = STABLE
     weight_percent: float = 100.0
 
 
@@ -46,13 +52,14 @@ class RoutePlan(msgspec.Struct, frozen=True):
     """What an alias shall resolve to; weights add up to 100. The first target answers who may not be split.
 
     Every write to one of the targets or `followers` goes to all of them: that is how nothing is lost, whichever way a rollout
-    goes.
+    goes. Of `interleave_percent` of the routing keys, questions in words are answered by both targets together.
     """
 
     targets: tuple[Target, ...]
     salt: str = ""
     followers: tuple[str, ...] = ()
     mirror: Mirror | None = None
+    interleave_percent: float = 0.0
 
     def assign(self, key: str) -> Target:
         """The target for a request with routing key `key`; the same key gets the same one while weights stand."""
@@ -77,6 +84,15 @@ class RoutePlan(msgspec.Struct, frozen=True):
             f"X-Vectis-Variant: no variant {routing.variant[:40]!r} answers now; there is {there}",
             field="X-Vectis-Variant",
         )
+
+    def interleaves(self, routing: Routing) -> bool:
+        """Whether a request's questions in words are answered by both targets together.
+
+        By a hash of its own: whether a key is interleaved says nothing about the variant that it has elsewhere.
+        """
+        if not self.interleave_percent or not routing.sticky or routing.variant:
+            return False
+        return bucket(f"{self.salt} {INTERLEAVED} ", routing.key) < self.interleave_percent
 
     @property
     def written(self) -> tuple[str, ...]:

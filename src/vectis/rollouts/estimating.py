@@ -55,7 +55,7 @@ class Estimate(msgspec.Struct, frozen=True):
     """What a build will take. Counts grow from `sampled_documents` to all; `cached_percent` of the tokens are embedded already.
 
     `seconds` is cutting, embedding and writing, at the rates of `measured_jobs` finished jobs; the index is built beside.
-    What cannot be known is None, and `unknown` says why, by field. `warnings`: what will keep the rollout from going on by itself.
+    What cannot be known is None, and `unknown` says why, by field. `warnings`: what will keep stages from passing.
     """
 
     documents: int

@@ -15,10 +15,10 @@ from vectis.domain.ports.engine import PointReader
 from vectis.domain.ports.feedback import FeedbackStore
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.domain.rollouts import Rollout, Step
+from vectis.domain.routes import CANDIDATE, STABLE
 from vectis.domain.traffic import TICK_S, added_up, settled_before
 from vectis.rollouts.judged_queries import JUDGED_METRICS, JudgedQueries
 from vectis.rollouts.payloads import carried_keys
-from vectis.rollouts.rules import CANDIDATE, STABLE
 from vectis.rollouts.transitions import stage_of
 
 SPANS = ((3600.0, TICK_S), (86_400.0, 60.0), (math.inf, 600.0))
@@ -95,7 +95,8 @@ class EvidenceReader:
 
     async def _said(self, rollout: Rollout, end: datetime) -> list[float]:
         opinions = await self._feedback.opinions(rollout.spec.alias, rollout.route_version)
-        return preferences(opinions, candidate=CANDIDATE, before=end)
+        interleaves = rollout.step is Step.STAGE and stage_of(rollout).interleave_percent > 0
+        return preferences(opinions, candidate=CANDIDATE, before=end, interleaved=interleaves)
 
     async def _payload(self, rollout: Rollout) -> dict[str, tuple[float, float]]:
         before, after = [

@@ -14,10 +14,8 @@ from msgspec.structs import replace
 
 from vectis.domain.judgements import Judgement, Verdict
 from vectis.domain.rollouts import ChangeKind, HookPoint, Phase, Rollout, Stage, Step
-from vectis.domain.routes import Mirror, Route, RoutePlan, Target
+from vectis.domain.routes import CANDIDATE, STABLE, Mirror, Route, RoutePlan, Target
 from vectis.rollouts.transitions import aborted, at_stage, changed, extended, in_grace, paused, stage_of
-
-STABLE, CANDIDATE = "stable", "candidate"
 
 WATCH_MIRROR_PERCENT = 100.0
 """While a promoted candidate is watched, as many queries are mirrored as the bounds of mirroring allow: its time is short."""
@@ -111,7 +109,9 @@ def plan_of(rollout: Rollout, candidate: CandidateState) -> RoutePlan:
     if candidate not in (CandidateState.BUILDING, CandidateState.READY):
         return RoutePlan(targets)
     followers = tuple(each for each in (rollout.stable, rollout.candidate) if each != targets[0].collection)
-    return RoutePlan(targets, rollout.id if len(targets) > 1 else "", followers, _mirror(rollout))
+    if len(targets) == 1:
+        return RoutePlan(targets, "", followers, _mirror(rollout))
+    return RoutePlan(targets, rollout.id, followers, _mirror(rollout), stage_of(rollout).interleave_percent)
 
 
 def _switch_of(rollout: Rollout) -> str:

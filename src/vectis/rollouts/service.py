@@ -199,10 +199,14 @@ class RolloutService:
     async def _check_validation(self, spec: RolloutSpec, stable: str) -> None:
         collection = await self._store.collection(stable)
         of_vectors = collection is not None and collection.profile.embedding is None
-        if of_vectors and (spec.validation.queries or spec.validation.judged):
+        words = {
+            "validation": bool(spec.validation.queries or spec.validation.judged),
+            "interleave_percent": any(stage.interleave_percent for stage in spec.stages),
+        }
+        field = next((name for name, asked in words.items() if asked), None)
+        if of_vectors and field is not None:
             raise InvalidInput(
-                "validation: the collection holds its callers' own vectors and cannot be asked in words",
-                field="validation",
+                f"{field}: the collection holds its callers' own vectors and cannot be asked in words", field=field
             )
 
     def _check_asked(self, spec: RolloutSpec) -> None:

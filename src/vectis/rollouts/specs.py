@@ -18,6 +18,8 @@ def check_spec(spec: RolloutSpec) -> None:
     """InvalidInput, naming the field, for a spec that no rollout can follow."""
     for number, stage in enumerate(spec.stages):
         _check_stage(stage, f"stages[{number}]")
+        if stage.interleave_percent > 0:
+            _check_interleaved(spec, stage, f"stages[{number}].interleave_percent")
     _check_strategy(spec)
     for number, metric in enumerate(spec.metrics or ()):
         _refuse(metric.margin > metric.tolerance, f"metrics[{number}].margin", "must not be above the tolerance")
@@ -47,7 +49,9 @@ def analysis_of(spec: RolloutSpec, stage: Stage | None) -> Analysis:
         return Analysis(own) if spec.metrics else watch_analysis(spec.change)
     if not stage.is_judged:
         return Analysis(())
-    return Analysis(spec.metrics) if spec.metrics else stage_analysis(spec.change, stage)
+    if spec.metrics:
+        return Analysis(spec.metrics)
+    return stage_analysis(spec.change, stage, has_judged=bool(spec.validation.judged))
 
 
 def warnings_of(spec: RolloutSpec) -> tuple[str, ...]:
@@ -74,12 +78,27 @@ def _judged_metrics(spec: RolloutSpec) -> list[tuple[Metric, Analysis]]:
 
 
 def _check_stage(stage: Stage, where: str) -> None:
-    for name, percent in (("weight_percent", stage.weight_percent), ("mirror_percent", stage.mirror_percent)):
+    for name in ("weight_percent", "mirror_percent", "interleave_percent"):
+        percent = getattr(stage, name)
         _refuse(not 0 <= percent <= 100, f"{where}.{name}", "must be from 0 to 100")
         _refuse(round(percent, 2) != percent, f"{where}.{name}", "has two decimals at most")
     _refuse(stage.duration_s < 0, f"{where}.duration_s", "must not be negative")
     _refuse(stage.duration_max_s <= 0, f"{where}.duration_max_s", "must be above 0")
     _refuse(not 0 < stage.excess_errors < 1, f"{where}.excess_errors", "must be between 0 and 1")
+
+
+def _check_interleaved(spec: RolloutSpec, stage: Stage, field: str) -> None:
+    _refuse(not 0 < stage.weight_percent < 100, field, "is for a stage whose weight_percent is between 0 and 100")
+    _refuse(
+        spec.change is ChangeKind.REFRESH,
+        field,
+        "a data_refresh changes the documents: old and fresh ones cannot be compared by being shown together",
+    )
+    _refuse(
+        stage.interleave_percent == 100 and spec.metrics is None,
+        field,
+        "of all routing keys leaves none whose errors and latency could be compared: say less, or which metrics to judge",
+    )
 
 
 def _check_strategy(spec: RolloutSpec) -> None:

@@ -89,4 +89,5 @@ def shares_of(plan: RoutePlan) -> dict[str, Any]:
         "targets": {target.collection: target.weight_percent for target in plan.targets},
         "followers": list(plan.followers),
         "mirror": None if plan.mirror is None else plan.mirror.collection,
+        "interleave_percent": plan.interleave_percent,
     }

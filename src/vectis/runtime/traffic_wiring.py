@@ -24,6 +24,7 @@ from vectis.runtime.settings import Settings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.hypothesis import Hypotheses
+from vectis.search.interleaving import Interleaving
 from vectis.search.plan import SearchLimits
 from vectis.search.recall import RecallRules, RecallWatch
 from vectis.search.service import SearchService
@@ -43,10 +44,11 @@ async def open_traffic(
 
 
 class AskedAgain(msgspec.Struct, frozen=True):
-    """What asks queries again behind their answers."""
+    """What asks queries more than once: behind their answers, or of both collections for one answer."""
 
     shadows: Shadows | None = None
     recall: RecallWatch | None = None
+    interleaving: Interleaving | None = None
 
 
 def open_asked_again(
@@ -58,7 +60,7 @@ def open_asked_again(
     clock: Clock,
     admission: Admission,
 ) -> AskedAgain:
-    """What asks mirrored queries and samples recall, both in the same spare time; `stack` ends it."""
+    """What mixes answers; and what asks mirrored queries and samples recall, both in the same spare time; `stack` ends it."""
     traffic = settings.traffic
     spare = SpareTime(
         clock, admission.at_work, share_percent=traffic.spare_share_percent, at_work_max=traffic.spare_at_work_max
@@ -69,7 +71,10 @@ def open_asked_again(
     shadows = Shadows(directory=directory, log=log, clock=clock, spare=spare, rules=shadow_rules)
     metrics.export_counts("vectis_shadow", "Queries asked of both variants of an alias", shadows.counts)
     recall_rules = RecallRules(settings.search.recall_sample_percent, settings.search.recall_least, timeout_s)
-    return AskedAgain(shadows, RecallWatch(log=RecallMetrics(metrics.registry), spare=spare, rules=recall_rules))
+    recall = RecallWatch(log=RecallMetrics(metrics.registry), spare=spare, rules=recall_rules)
+    interleaving = Interleaving(directory)
+    metrics.export_counts("vectis_interleaved", "Searches asked of both variants of an alias", interleaving.counts)
+    return AskedAgain(shadows, recall, interleaving)
 
 
 def make_feedback(secret: bytes, directory: Directory, store: FeedbackStore, clock: Clock) -> FeedbackService:
@@ -103,6 +108,7 @@ def make_search(
         clock=clock,
         shadows=again.shadows,
         recall=again.recall,
+        interleaving=again.interleaving,
         limits=SearchLimits(
             limit_max=settings.search.limit_max,
             batch_max=settings.search.batch_max,

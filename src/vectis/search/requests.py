@@ -5,6 +5,7 @@ from typing import Literal, TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from vectis.domain.feedback import Draft
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
 from vectis.domain.profiles import Boost, Hyde, Rerank, Scores, SearchSettings
@@ -146,7 +147,7 @@ class Hit(msgspec.Struct, frozen=True):
 class Answer(msgspec.Struct, frozen=True):
     """Hits, best first. `stages_ms` are the times of embed, generate, engine, rerank and assemble, those that took place.
 
-    `route_version` is 0 without an alias.
+    `route_version` is 0 without an alias. `draft` says how it was mixed, when it was.
 
     `filter_keys`: the payload keys that the filter tested, and whether an index served each.
     """
@@ -159,3 +160,4 @@ class Answer(msgspec.Struct, frozen=True):
     stages_ms: dict[str, float] = {}
     filter_keys: dict[str, bool] = {}
     route_version: int = 0
+    draft: Draft | None = None

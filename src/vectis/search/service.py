@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 
 from msgspec.structs import replace
 
@@ -25,7 +26,7 @@ from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.reranker import Reranker
 from vectis.domain.profiles import DENSE, SPARSE, Hyde, Scores
 from vectis.domain.queries import EngineQuery
-from vectis.domain.routes import Routing
+from vectis.domain.routes import INTERLEAVED, Routing
 from vectis.search import assemble, plan
 from vectis.search.boosting import Boosting
 from vectis.search.embeddings import QueryEmbeddings
@@ -33,6 +34,7 @@ from vectis.search.examples import Examples, without_examples
 from vectis.search.explain import Explainer
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.hypothesis import HYDE, Hypotheses
+from vectis.search.interleaving import Interleaving, is_interleaved
 from vectis.search.laps import Laps
 from vectis.search.ranking import ScoreRanker
 from vectis.search.recall import RecallWatch
@@ -61,6 +63,7 @@ class SearchService:
         clock: Clock,
         shadows: Shadows | None,
         recall: RecallWatch | None,
+        interleaving: Interleaving | None,
         limits: plan.SearchLimits,
     ) -> None:
         self._directory = directory
@@ -75,6 +78,7 @@ class SearchService:
         self._clock = clock
         self._shadows = shadows
         self._recall = recall
+        self._interleaving = interleaving
         self._limits = limits
 
     async def search_text(self, by: CollectionPass, request: TextSearch) -> Answer:
@@ -228,16 +232,15 @@ class SearchService:
         outcome = INTERRUPTED
         answer: Answer | None = None
         try:
-            async with asyncio.timeout(self._limits.timeout_s):
-                answer = await ask(request, to if self._recall is None else self._recall.lifted(to))
-                outcome = "ok"
-                return replace(answer, took_ms=self._since(started))
-        except TimeoutError:
-            outcome = DeadlineExceeded.code
-            raise DeadlineExceeded(
-                f"no answer within {self._limits.timeout_s} s; ask again with a smaller limit or prefetch",
-                timeout_s=self._limits.timeout_s,
-            ) from None
+            if self._interleaving is not None and is_interleaved(request, to):
+                to = replace(
+                    to, variant=INTERLEAVED
+                )  # whatever comes of it: that it was tried has to do with no variant
+                answer = await self._interleaving.answer(request, to, partial(self._within, ask))
+            else:
+                answer = await self._within(ask, request, to)
+            outcome = "ok"
+            return replace(answer, took_ms=self._since(started))
         except VectisError as error:
             outcome = error.code
             raise
@@ -248,11 +251,22 @@ class SearchService:
                 _measurement(by.collection, request.routing, to, mode, outcome, answer, self._since(started))
             )
 
+    async def _within(self, ask: Ask[Asked], request: Asked, to: Resolved) -> Answer:
+        """Ask within the deadline. Raises DeadlineExceeded, and what `ask` raises."""
+        try:
+            async with asyncio.timeout(self._limits.timeout_s):
+                return await ask(request, to if self._recall is None else self._recall.lifted(to))
+        except TimeoutError:
+            raise DeadlineExceeded(
+                f"no answer within {self._limits.timeout_s} s; ask again with a smaller limit or prefetch",
+                timeout_s=self._limits.timeout_s,
+            ) from None
+
     def _asked_again(self, to: Resolved, request: Asked, answer: Answer | None, ask: Ask[Asked]) -> None:
         """Behind the answer; a query that failed (None) is asked again too: another variant may have an answer to it."""
         if self._shadows is not None and to.route is not None and to.route.plan.mirror is not None:
             self._shadows.offer(to.route, to.route.plan.mirror, request, ask)
-        if self._recall is not None and answer is not None:
+        if self._recall is not None and answer is not None and to.variant != INTERLEAVED:
             self._recall.offer(request, to, answer, ask)
 
     def _since(self, started: float) -> float:

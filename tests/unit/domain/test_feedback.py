@@ -4,9 +4,10 @@ import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from msgspec.structs import replace
 
 from vectis.domain.errors import InvalidInput
-from vectis.domain.feedback import AnsweredQuery, FeedbackKind, Opinion, QueryIds, preferences
+from vectis.domain.feedback import TEAMS_MAX, AnsweredQuery, Draft, FeedbackKind, Opinion, QueryIds, preferences
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LATER = NOW + timedelta(days=1)
@@ -30,6 +31,18 @@ def said(
     return Opinion(answered, kind, "r", 1.0 if rating is None else rating, at)
 
 
+def said_of_mixed(
+    query: int, team: str, rating: float | None = None, *, key: int | None = None, result: str = "r"
+) -> Opinion:
+    """Something said about a result of a mixed answer."""
+    plain = said(query, "candidate", rating, key=key)
+    return replace(plain, answered=replace(plain.answered, teams=b""), team=team, result=result)
+
+
+def told_of_mixed(*opinions: Opinion, before: datetime = LATER) -> list[float]:
+    return preferences(opinions, candidate="candidate", before=before, interleaved=True)
+
+
 def told(*opinions: Opinion, before: datetime = LATER) -> list[float]:
     return preferences(opinions, candidate="candidate", before=before)
 
@@ -39,6 +52,7 @@ def test_an_id_says_who_answered_and_fits_into_a_header() -> None:
     assert IDS.read(text) == ANSWERED
     assert len(text) < 200
     assert text.replace("-", "").replace("_", "").isalnum()
+    assert text[0].isalpha(), "a command line would take it for an option"
 
 
 def test_an_id_that_was_made_or_changed_by_others_is_refused() -> None:
@@ -47,6 +61,40 @@ def test_an_id_that_was_made_or_changed_by_others_is_refused() -> None:
     for wrong in (*changed, QueryIds(b"another secret").give(ANSWERED), "", "ä", "A" * 500, text[:-4]):
         with pytest.raises(InvalidInput, match="X-Vectis-Query-Id"):
             IDS.read(wrong)
+
+
+def test_the_id_of_a_mixed_answer_says_whose_its_first_results_were() -> None:
+    teams = {f"page-{number}": ("candidate" if number % 3 else "stable") for number in range(TEAMS_MAX + 5)}
+    draft = Draft("0123456789abcdef", ("docs_1", "docs_2"), teams)
+    text = IDS.give(replace(ANSWERED, teams=IDS.teams(draft)))
+    assert len(text) < 300
+    answered = IDS.read(text)
+    assert [IDS.team_of(answered, result) for result in teams] == [*list(teams.values())[:TEAMS_MAX], *[""] * 5]
+    assert IDS.team_of(answered, "both") == IDS.team_of(ANSWERED, "page-1") == ""
+
+
+def test_a_mixed_answer_is_for_the_team_with_more_clicks() -> None:
+    clicks = [("candidate", "a"), ("stable", "b"), ("candidate", "c")]
+    assert told_of_mixed(*(said_of_mixed(0, team, result=result) for team, result in clicks)) == [1.0]
+    assert told_of_mixed(*(said_of_mixed(0, team, result=result) for team, result in clicks[:2])) == [0.5]
+    assert told_of_mixed(said_of_mixed(0, "stable")) == [0.0]
+    assert told_of_mixed(said_of_mixed(0, "")) == [0.5], "what both picked is in favour of neither"
+
+
+def test_ratings_of_a_mixed_answer_count_where_results_of_both_were_rated() -> None:
+    ours, theirs = said_of_mixed(0, "candidate", 0.4), said_of_mixed(0, "stable", 0.6)
+    click = said_of_mixed(0, "candidate", result="s")
+    assert told_of_mixed(ours, theirs, click) == [0.0]
+    assert told_of_mixed(ours, click) == [1.0]
+    assert told_of_mixed(ours) == []
+    assert told_of_mixed(replace(ours, team=""), theirs) == []
+
+
+def test_mixed_answers_and_others_are_told_apart_and_a_key_counts_three_times() -> None:
+    opinions = [said(number, "stable") for number in range(5)] + [said_of_mixed(9, "candidate")]
+    assert told_of_mixed(*opinions) == [1.0]
+    assert told(*opinions) == [0.0] * 5
+    assert told_of_mixed(*(said_of_mixed(number, "candidate", key=9) for number in range(100))) == [1.0] * 3
 
 
 @pytest.mark.parametrize("share", [1.0, 5.0, 50.0, 75.0, 99.0])
@@ -87,9 +135,19 @@ def test_what_was_told_once_stays_as_it_was() -> None:
         for _ in range(400)
     ]  # fmt: skip
     looks = [NOW + timedelta(seconds=second) for second in range(0, 500, 7)]
-    seen: list[float] = []
-    for look in looks:
-        now = told(*(opinion for opinion in opinions if opinion.at < look), before=look)
-        assert now[: len(seen)] == seen
-        seen = now
-    assert len(seen) > 50
+    mixed = [
+        replace(
+            opinion,
+            answered=replace(opinion.answered, variant="candidate", teams=b""),
+            team=dice.choice(["stable", "candidate", ""]),
+            result=str(dice.random()),
+        )
+        for opinion in opinions
+    ]
+    for every, tell in ((opinions, told), (mixed, told_of_mixed)):
+        seen: list[float] = []
+        for look in looks:
+            now = tell(*(opinion for opinion in every if opinion.at < look), before=look)
+            assert now[: len(seen)] == seen
+            seen = now
+        assert len(seen) > 50

@@ -5,6 +5,7 @@ import hashlib
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from vectis.domain.errors import InvalidInput
 from vectis.domain.routes import Mirror, Route, RoutePlan, RouteTable, Routing, Target, bucket
@@ -131,3 +132,16 @@ def test_a_tester_gets_the_variant_that_it_wants_whatever_the_key() -> None:
         assert plan.choose(Routing(key, variant="candidate")).collection == "docs-b"
     with pytest.raises(InvalidInput, match="stable, candidate"):
         plan.choose(Routing(variant="other"))
+
+
+def test_interleaved_are_as_many_keys_as_wanted_whatever_variant_they_have() -> None:
+    plan = RoutePlan((Target("a"), Target("b", "candidate", 30)), "s", interleave_percent=20)
+    mixed = [key for key in KEYS if plan.interleaves(Routing(key, sticky=True))]
+    assert len(mixed) / len(KEYS) == pytest.approx(0.2, abs=0.012)
+    ours = sum(plan.assign(key).variant == "candidate" for key in mixed)
+    assert ours / len(mixed) == pytest.approx(0.3, abs=0.03), "the split of the others stays as the route says"
+    more = replace(plan, interleave_percent=40)
+    assert all(more.interleaves(Routing(key, sticky=True)) for key in mixed)
+    assert not any(plan.interleaves(Routing(key)) for key in KEYS), "they are of one request"
+    assert not any(plan.interleaves(Routing(key, sticky=True, variant="candidate")) for key in KEYS)
+    assert not any(replace(plan, interleave_percent=0).interleaves(Routing(key, sticky=True)) for key in KEYS)

@@ -198,6 +198,24 @@ async def test_what_users_say_is_judged_when_its_time_is_over(observed: Observed
     assert (judgement.verdict, samples(judgement)) == (Verdict.SUCCESSFUL, 300)
 
 
+async def test_where_answers_are_mixed_only_these_tell_what_users_prefer(observed: Observed) -> None:
+    stages = (replace(HALF, interleave_percent=10),)
+    observed.rollout = replace(
+        observed.rollout, spec=replace(observed.rollout.spec, stages=stages, metrics=(PREFERENCE,))
+    )
+    for number in range(300):
+        answered = AnsweredQuery("docs", VERSION, "stable", 50.0, number, f"q{number}", 0)
+        mixed = replace(answered, variant="candidate", teams=b"", key=1000 + number, query=f"m{number}")
+        for said in (
+            Opinion(answered, FeedbackKind.CLICK, "r", 1.0, BEGAN),
+            Opinion(mixed, FeedbackKind.CLICK, "r", 1.0, BEGAN, "candidate"),
+        ):
+            assert await observed.store.put_opinion(said)
+    observed.clock.advance(SETTLED_S + 60)
+    assert (judgement := await observed.look()) is not None
+    assert (judgement.verdict, samples(judgement), judgement.metrics[0].worsening) == (Verdict.SUCCESSFUL, 300, -0.5)
+
+
 async def test_while_the_embedder_is_away_traffic_is_judged_all_the_same(observed: Observed) -> None:
     observed.rollout = replace(observed.rollout, spec=replace(observed.rollout.spec, metrics=(NDCG, ERRORS)))
     observed.error = EmbedderUnavailable("away")

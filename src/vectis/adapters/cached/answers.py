@@ -111,7 +111,7 @@ class CachedAnswers:
         started = self._clock.monotonic()
         self._asked += 1
         to, grounds = await self._grounds(full_name, routing)
-        if grounds is None:
+        if grounds is None or (to.route is not None and to.route.plan.interleaves(routing)):
             return Served((await compute(routing))[0], kept=False)
         if to.route is not None and to.variant != to.route.targets[0].variant:
             asked = asked._replace(variant=to.variant)

@@ -202,14 +202,16 @@ def _route(row: sa.Row[tuple[object, ...]]) -> Route:
         salt=row.salt,
         followers=msgspec.json.decode(row.followers, type=tuple[str, ...]),
         mirror=None if row.mirror is None else msgspec.json.decode(row.mirror, type=Mirror),
+        interleave_percent=row.interleave_percent,
     )
     return Route(row.alias, plan, row.version)
 
 
-def _columns(plan: RoutePlan) -> dict[str, str | None]:
+def _columns(plan: RoutePlan) -> dict[str, str | float | None]:
     return {
         "targets": to_json(plan.targets),
         "salt": plan.salt,
         "followers": to_json(plan.followers),
         "mirror": None if plan.mirror is None else to_json(plan.mirror),
+        "interleave_percent": plan.interleave_percent,
     }

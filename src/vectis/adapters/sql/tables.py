@@ -74,6 +74,7 @@ routes = sa.Table(
     sa.Column("salt", sa.Text, nullable=False),
     sa.Column("followers", sa.Text, nullable=False, server_default="[]"),
     sa.Column("mirror", sa.Text),
+    sa.Column("interleave_percent", sa.Float, nullable=False, server_default="0"),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
 """A removed route stays with `targets` NULL, so that its version goes on when the alias comes back."""

@@ -19,7 +19,7 @@ from vectis.domain.measurements import Measurement
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.measurements import MeasurementLog
 from vectis.domain.ports.traffic import TrafficStore
-from vectis.domain.routes import Route
+from vectis.domain.routes import INTERLEAVED, Route
 from vectis.domain.traffic import TICK_S, PairReport, TickReport
 
 FLUSH_S = 1.0
@@ -109,7 +109,9 @@ class TrafficLog:
         """See the port."""
         self._log.append(measurement)
         route = measurement.route
-        if route is not None and route.plan.under_rollout and not measurement.routing.variant:
+        if route is None or measurement.routing.variant or measurement.variant == INTERLEAVED:
+            return  # of no variant, or not chosen by the route
+        if route.plan.under_rollout:
             self._count(route, measurement)
 
     def append_pair(self, route: Route, pair: ShadowPair) -> None:

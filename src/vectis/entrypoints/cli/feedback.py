@@ -15,7 +15,9 @@ app = typer.Typer(add_completion=False)
 @app.command(help=COMMANDS["feedback"][1], epilog="Example: vectis feedback kq3T... --rating 0.8 guides/intro.md")
 def feedback(
     query_id: Annotated[str, typer.Argument(metavar="QUERY_ID", help="X-Vectis-Query-Id of the answer.")],
-    click: Annotated[str | None, typer.Option("--click", metavar="RESULT", help="The id of a result that was opened.")] = None,
+    click: Annotated[
+        str | None, typer.Option("--click", metavar="RESULT", help="The id of a result that was opened.")
+    ] = None,
     rating: Annotated[
         tuple[float, str] | None,
         typer.Option("--rating", metavar="VALUE RESULT", help="How good a result was, 0 (useless) to 1 (just right)."),

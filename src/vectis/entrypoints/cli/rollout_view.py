@@ -140,7 +140,8 @@ def _steps(rollout: dict[str, Any]) -> Text:
 def _share(stage: dict[str, Any]) -> str:
     mirrored = f"{stage['mirror_percent']:g} % mirrored" if stage["mirror_percent"] else ""
     share = f"{stage['weight_percent']:g} %" if stage["weight_percent"] or not mirrored else ""
-    return ", ".join(part for part in (share, mirrored) if part)
+    mixed = f"{stage['interleave_percent']:g} % interleaved" if stage["interleave_percent"] else ""
+    return ", ".join(part for part in (share, mixed, mirrored) if part)
 
 
 def _progress(rollout: dict[str, Any]) -> list[RenderableType]:

@@ -224,6 +224,7 @@ class SearchAnswer(msgspec.Struct):
     """Results, best first. `degraded` names what was left out because it did not answer.
 
     `unindexed_filter` names the payload keys of the filter that no payload index serves: every point was looked at for them.
+    An answer that was mixed of two collections names both, and each score is of its result's own collection.
     """
 
     results: list[ResultView]

@@ -19,7 +19,8 @@ class GiveFeedback(Shape, frozen=True):
 
 
 class FeedbackTaken(msgspec.Struct):
-    """The variant that the feedback is about. Not `kept`: the routing key of the query has said enough."""
+    """The variant that the feedback is about; `interleaved` for a result of both. Not `kept`: the routing key of the query has
+    said enough."""
 
     alias: str
     variant: str

@@ -9,7 +9,7 @@ from vectis.domain.access import Caller
 from vectis.domain.ports.answers import AnswerCache, KeptAnswer, Question, Served
 from vectis.domain.routes import Routing
 from vectis.entrypoints.rest.operation import Call, Endpoint, Handler, media, read, respond
-from vectis.entrypoints.rest.variants import routing_of
+from vectis.entrypoints.rest.variants import QUERY_ID, routing_of
 
 _HIT, _MISS = "hit", "miss"
 
@@ -69,7 +69,11 @@ class KeepingEndpoint(Endpoint):
         _, body, content_type = self.encode(reply, accept)
         mode = getattr(call.body, "mode", "vector")
         took_s = perf_counter() - started
-        as_it_stays = not reply.degraded and reply.unindexed_filter is msgspec.UNSET  # an index comes without a write
+        as_it_stays = (
+            not reply.degraded
+            and reply.unindexed_filter is msgspec.UNSET  # an index comes without a write
+            and QUERY_ID not in call.headers  # an answer of its own
+        )
         kept = KeptAnswer(body, content_type, time(), took_s, mode, len(reply.results), call.headers)
         return kept, as_it_stays
 

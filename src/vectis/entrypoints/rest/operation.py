@@ -170,7 +170,7 @@ class Endpoint:
 
     async def offered(self, caller: Caller, scope: Scope, headers: Mapping[str, str]) -> dict[str, str]:
         """The header with the id that feedback to this answer gives back, where feedback could tell variants apart."""
-        if ALIAS not in headers or not (routing := routing_of(scope)).sticky:
+        if ALIAS not in headers or QUERY_ID in headers or not (routing := routing_of(scope)).sticky:
             return {}
         query_id = await self._services.feedback.offer(
             Call(self._services, caller, self.operation.permission, {}, None, None).may(headers[ALIAS]),

@@ -43,9 +43,15 @@ def routing_of(scope: Scope) -> Routing:
     return Routing(scope["vectis.request_id"], variant=variant)
 
 
+def collections_of(caller: Caller, answer: Answer) -> str:
+    """The collection that answered, as `caller` calls it; of an answer that was mixed both, with a comma between."""
+    names = (answer.collection,) if answer.draft is None else answer.draft.collections
+    return ", ".join(caller.own_name(name) for name in names)
+
+
 def answered_by(caller: Caller, name: str, answer: Answer) -> dict[str, str]:
     """Who answered, in the names that `caller` uses; only the collection where `name` is no alias."""
-    collection = caller.own_name(answer.collection)
+    collection = collections_of(caller, answer)
     if not answer.route_version:
         return {COLLECTION: collection}
     return dict(zip(ANSWERED_BY, (name, str(answer.route_version), answer.variant, collection), strict=True))

@@ -10,6 +10,7 @@ from vectis.domain.points import Dense, Point, Record, SparseVector, Vector, Vec
 from vectis.domain.profiles import DENSE
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.bodies import PointBody, SparseBody
+from vectis.entrypoints.rest.variants import collections_of
 from vectis.search.requests import Answer, Hit, Reasons
 
 
@@ -47,7 +48,7 @@ def answer_out(caller: Caller, answer: Answer, *, explain: bool) -> answers.Sear
         results=[_hit_out(hit) for hit in answer.hits],
         took_ms=answer.took_ms,
         degraded=list(answer.degraded),
-        collection=caller.own_name(answer.collection),
+        collection=collections_of(caller, answer),
         stages_ms=answer.stages_ms if explain else msgspec.UNSET,
         unindexed_filter=[key for key, indexed in answer.filter_keys.items() if not indexed] or msgspec.UNSET,
     )

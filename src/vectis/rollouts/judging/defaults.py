@@ -18,6 +18,9 @@ OF_PAIRS: frozenset[MetricName] = frozenset({"latency_paired", "exact_recall", "
 
 LATENCY_OF_PAIRS = Metric("latency_paired", margin=0.10, tolerance=0.20)
 
+PREFERENCE = Metric("preference", margin=0.05, tolerance=0.10)
+"""Of answers that were mixed of both, by what their users did: a harmless candidate wins half of those that are decided."""
+
 _LOST = Metric("churn", margin=0.90, tolerance=0.95)
 """Other vectors may well give other answers. Hardly any in common has only a candidate that finds nothing, or fails."""
 
@@ -44,10 +47,12 @@ KNOWN: dict[ChangeKind, tuple[Metric, ...]] = {
 """What is asked of both collections themselves, whatever the traffic."""
 
 
-def stage_analysis(change: ChangeKind, stage: Stage) -> Analysis:
-    """Guardrails where the traffic is split, pairs where queries are mirrored, and what is asked of the collections.
+def stage_analysis(change: ChangeKind, stage: Stage, *, has_judged: bool = True) -> Analysis:
+    """Guardrails where the traffic is split, pairs where queries are mirrored, preference where answers are mixed of both, and
+    what is asked of the collections.
 
-    A stage is passed when surely fewer than its `excess_errors` more fail.
+    A stage is passed when surely fewer than its `excess_errors` more fail. Where users say what they prefer, judged queries are
+    only asked when there are some (`has_judged`).
     """
     metrics: tuple[Metric, ...] = ()
     if 0 < stage.weight_percent < 100:
@@ -55,7 +60,11 @@ def stage_analysis(change: ChangeKind, stage: Stage) -> Analysis:
         metrics = (Metric("error_rate", margin=margin, tolerance=stage.excess_errors), *GUARDRAILS)
     if stage.mirror_percent > 0:
         metrics = (*metrics, LATENCY_OF_PAIRS, *PAIRED[change])
-    return Analysis((*metrics, *KNOWN[change]))
+    known = KNOWN[change]
+    if stage.interleave_percent > 0:
+        metrics = (*metrics, PREFERENCE)
+        known = tuple(metric for metric in known if has_judged or metric not in _JUDGED)
+    return Analysis((*metrics, *known))
 
 
 def watch_analysis(change: ChangeKind) -> Analysis:

@@ -14,7 +14,7 @@ from vectis.domain.errors import EngineUnavailable
 from vectis.domain.measurements import Measurement
 from vectis.domain.ports.answers import KeptAnswer, Question, Served
 from vectis.domain.ports.directory import UNROUTED, Resolved
-from vectis.domain.routes import Routing
+from vectis.domain.routes import Route, RoutePlan, Routing, Target
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 TTL_S = 100.0
@@ -22,10 +22,12 @@ TOOK_S = 10.0
 
 
 class OneCollection:
-    """A directory in which every name is a collection."""
+    """A directory in which every name is a collection, unless there is a route, which every name has then."""
+
+    route: Route | None = None
 
     async def resolve(self, name: str, routing: Routing = UNROUTED) -> Resolved:
-        return Resolved(Collection(name, vectors_profile(), NOW), "stable", None)
+        return Resolved(Collection(name, vectors_profile(), NOW), "stable", self.route)
 
 
 class Counted:
@@ -73,8 +75,9 @@ class World:
     def __init__(self, tier: Shelf | None = None, versions: MemoryVersions | None = None) -> None:
         self.clock, self.versions, self.log = ManualClock(NOW), versions or MemoryVersions(), Counted()
         self.work = Work()
+        self.directory = OneCollection()
         self.cache = CachedAnswers(
-            OneCollection(),
+            self.directory,
             self.versions,
             self.clock,
             self.log,
@@ -84,8 +87,8 @@ class World:
             look_every_s=3600,
         )
 
-    async def ask(self, content: bytes = b"question", name: str = "books") -> Served:
-        return await self.cache.answer(Question("form", "", b"", content), name, name, UNROUTED, self.work)
+    async def ask(self, content: bytes = b"question", name: str = "books", routing: Routing = UNROUTED) -> Served:
+        return await self.cache.answer(Question("form", "", b"", content), name, name, routing, self.work)
 
     async def settle(self) -> None:
         """Let what was begun in the background end."""
@@ -212,6 +215,16 @@ async def test_warm_up_passes_over_what_fails(world: World) -> None:
     world.versions.written("books")
     broken = True
     assert await world.cache.warm(10) == 1
+
+
+async def test_mixed_answers_are_never_kept_nor_answered_by_kept_ones(world: World) -> None:
+    plan = RoutePlan((Target("a", "stable", 50), Target("b", "candidate", 50)), interleave_percent=100)
+    world.directory.route = Route("books", plan)
+    mixed = Routing("ada", sticky=True)
+    asked = [await world.ask(routing=routing) for routing in (mixed, UNROUTED, UNROUTED, mixed)]
+    assert [(each.answer.body, each.kept) for each in asked] == [
+        (b"1", False), (b"2", False), (b"2", True), (b"3", False),
+    ]  # fmt: skip
 
 
 async def test_another_process_finds_it_in_the_tier() -> None:

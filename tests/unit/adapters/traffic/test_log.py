@@ -14,7 +14,7 @@ from vectis.adapters.traffic.log import TrafficLog
 from vectis.domain.errors import StoreUnavailable
 from vectis.domain.evidence import ShadowPair, VariantTick, latency_bucket
 from vectis.domain.measurements import INTERRUPTED, Measurement
-from vectis.domain.routes import Route, RoutePlan, Routing, Target
+from vectis.domain.routes import INTERLEAVED, Route, RoutePlan, Routing, Target
 from vectis.domain.traffic import TICK_S, PairReport, TickReport, added_up
 
 NOW = datetime(2026, 1, 1, 12, 0, 1, tzinfo=UTC)
@@ -94,8 +94,10 @@ async def test_what_no_rollout_wants_to_know_is_only_passed_on(world: World) -> 
     world.ask(route=None)
     world.ask(route=Route("docs", RoutePlan((Target("a"),)), version=7))
     world.ask(routing=Routing("k", variant="candidate"))
+    world.ask(INTERLEAVED, key="ada")
+    world.ask(INTERLEAVED, key="ada", outcome="engine_unavailable")
     assert await world.ticks() == []
-    assert len(world.passed_on) == 3
+    assert len(world.passed_on) == 5
 
 
 async def test_a_key_counts_once_per_version_and_only_a_few_of_its_queries(world: World) -> None:

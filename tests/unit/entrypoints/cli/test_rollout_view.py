@@ -20,8 +20,8 @@ TRANSITION = {
 
 def moment(**changes: Any) -> dict[str, Any]:
     stages = [
-        {"weight_percent": 0, "mirror_percent": 10, "duration_s": 60},
-        {"weight_percent": 25, "mirror_percent": 0, "duration_s": 1e9},
+        {"weight_percent": 0, "mirror_percent": 10, "interleave_percent": 0, "duration_s": 60},
+        {"weight_percent": 25, "mirror_percent": 0, "interleave_percent": 20, "duration_s": 1e9},
     ]
     spec = {"strategy": "canary", "change": "reembed", "stages": stages, "watch_s": 300}
     return {
@@ -50,7 +50,7 @@ def printed(what: RenderableType) -> list[str]:
 def test_everything_is_on_one_screen() -> None:
     lines = shown()
     assert lines[0] == "docs canary of a reembed: docs_1 -> docs_2 progressing"
-    assert lines[1] == "build validate stage 1 (10 % mirrored) stage 2 (25 %) switch watch grace"
+    assert lines[1] == "build validate stage 1 (10 % mirrored) stage 2 (25 %, 20 % interleaved) switch watch grace"
     assert "75 % docs_1" in lines[3]
     assert lines[3].count("█") == 40
     assert [line for line in lines if line.startswith(("queries", "errors", "p50", "p99"))] == [

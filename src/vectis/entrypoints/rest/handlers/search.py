@@ -2,13 +2,14 @@
 
 import structlog
 
+from vectis.domain.feedback import Draft
 from vectis.domain.points import dense
 from vectis.domain.queries import SearchParams
-from vectis.domain.routes import Routing
+from vectis.domain.routes import INTERLEAVED, Routing
 from vectis.entrypoints.rest import answers
 from vectis.entrypoints.rest.bodies import ExampleBody, VectorSearchBody
 from vectis.entrypoints.rest.operation import Call
-from vectis.entrypoints.rest.variants import answered_by
+from vectis.entrypoints.rest.variants import QUERY_ID, answered_by
 from vectis.entrypoints.rest.wire import answer_out, vector_in
 from vectis.runtime.telemetry import request_id_var
 from vectis.search.requests import Example, SimilarSearch, TextSearch, VectorSearch
@@ -38,6 +39,8 @@ async def text(call: Call) -> answers.SearchAnswer:
         ),
     )
     call.headers |= answered_by(call.caller, body.collection, answer)
+    if answer.draft is not None:
+        call.headers |= await _drafted(call, answer.draft, answer.route_version)
     log.info(
         "search_request",
         query=body.query,
@@ -109,6 +112,18 @@ async def vector_batch(call: Call) -> answers.SearchAnswers:
     if all(each == said[0] for each in said):  # headers have no room for several
         call.headers |= said[0]
     return answers.SearchAnswers(answers=[answer_out(call.caller, answer, explain=False) for answer in found])
+
+
+async def _drafted(call: Call, draft: Draft, route_version: int) -> dict[str, str]:
+    """The header whose id says whose pick each result was."""
+    query_id = await call.services.feedback.offer(
+        call.may(call.body.collection),
+        route_version=route_version,
+        variant=INTERLEAVED,
+        routing=call.routing,
+        draft=draft,
+    )
+    return {} if query_id is None else {QUERY_ID: query_id}
 
 
 def _examples(bodies: list[ExampleBody], field: str) -> tuple[Example, ...]:
