@@ -17,6 +17,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
+from benchmarks import clicks
 from benchmarks.canaries import Canary, Effect, joined
 from benchmarks.machine import environment
 from vectis.domain.evidence import Evidence
@@ -189,12 +190,17 @@ def _naive(_same: int, worse: int) -> dict[str, Any]:
     return naive(worse, seed=10)
 
 
+def _clicks(_same: int, worse: int) -> dict[str, Any]:
+    return clicks.study(worse // 10)
+
+
 STUDIES = {
     "same": _same,
     "worse": _worse,
     "sweep": _sweep,
     "same_but_every_query_of_heavy_users_counts": _heavy,
     "same_under_fixed_sample_z_tests": _naive,
+    "users_click": _clicks,
 }
 
 
