@@ -55,7 +55,7 @@ def main() -> int:
     for failure in users.failed[:3]:
         console.print(failure, style="red")
     as_told = (better["phase"], damaged["phase"]) == ("healthy", "aborted")
-    kept = [target["collection"] for target in served] == [better["candidate"]]
+    kept = [target["collection"] for target in served] == [better["candidates"][0]["collection"]]
     console.print("[bold]How to go on[/]\n  docs/rollouts.md says what else a rollout can change, and how it is judged")
     return 0 if as_told and kept and not users.failed else 1
 

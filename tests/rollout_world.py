@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from vectis.domain.evidence import latency_bucket
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
-from vectis.domain.rollouts import ChangeKind, Phase, Rollout, RolloutSpec, Step, Strategy
+from vectis.domain.rollouts import Candidate, ChangeKind, Phase, Rollout, RolloutSpec, Step, Strategy
 from vectis.domain.routes import Route, RoutePlan, Target
 from vectis.rollouts.rules import (
     Action,
@@ -44,31 +44,43 @@ def spec_of(strategy: Strategy) -> RolloutSpec:
     return default_spec("docs", strategy, ChangeKind.REEMBED)
 
 
-class SimulatedWorld:
-    """One alias, one rollout. `verdict` is what the judge would say; `refuses` what the hooks do."""
+ONLY = (Candidate("docs_2"),)
 
-    def __init__(self, spec: RolloutSpec) -> None:
+
+def canary_of(spec: RolloutSpec | None = None) -> Rollout:
+    """A rollout that just began."""
+    return Rollout("r1", spec or spec_of(Strategy.CANARY), "docs_1", ONLY, created_at=START)
+
+
+class SimulatedWorld:
+    """One alias, one rollout. `verdict` is what the judge would say, of some variants what is in `verdicts`, `validation` what is
+    said before that; `refuses` what the hooks do."""
+
+    def __init__(self, spec: RolloutSpec, candidates: tuple[Candidate, ...] = ONLY) -> None:
         self.now = START
-        self.rollout = Rollout(id="r1", spec=spec, stable="docs_1", candidate="docs_2", created_at=START)
+        self.rollout = Rollout("r1", spec, "docs_1", candidates, created_at=START)
         self.route = Route("docs", RoutePlan((Target("docs_1"),)))
-        self.candidate = CandidateState.ABSENT
+        self.states = dict.fromkeys((each.variant for each in candidates), CandidateState.ABSENT)
         self.validation: Verdict | None = None
         self.verdict: Verdict | None = None
+        self.verdicts: dict[str, Judgement] = {}
         self.refuses = False
         self.collections = {"docs_1"}
         self.history = [self.rollout]
         self.routes = [self.route]
 
     def read(self) -> World:
-        kept = self.rollout.stable if self.rollout.promoted else self.rollout.candidate
+        rollout, variants = self.rollout, [each.variant for each in self.rollout.running]
+        judged = {} if self.verdict is None else dict.fromkeys(variants, judgement(self.verdict))
+        judged |= {variant: each for variant, each in self.verdicts.items() if variant in variants}
         return World(
             now=self.now,
-            rollout=self.rollout,
+            rollout=rollout,
             route=self.route,
-            candidate=self.candidate,
-            validation=None if self.validation is None else judgement(self.validation),
-            judgement=None if self.verdict is None else judgement(self.verdict),
-            retired=kept not in self.collections,
+            candidates={variant: self.states[variant] for variant in variants},
+            validations={} if self.validation is None else dict.fromkeys(variants, judgement(self.validation)),
+            judgements=judged,
+            spare=tuple(name for name in rollout.collections if name in self.collections - {rollout.serving}),
         )
 
     def apply(self, action: Action) -> None:
@@ -82,16 +94,17 @@ class SimulatedWorld:
                     self.routes.append(self.route)
             case Ask(_, agreed, refused):
                 self.record(refused if self.refuses else agreed)
-            case Build():
-                if self.candidate is CandidateState.ABSENT:
-                    self.candidate = CandidateState.BUILDING
-                    self.collections.add(self.rollout.candidate)
+            case Build(variant):
+                if self.states[variant] is CandidateState.ABSENT:
+                    self.states[variant] = CandidateState.BUILDING
+                    self.collections.add(self.of(variant).collection)
             case Retire(collection, generation):
                 if generation == self.rollout.generation:
                     assert collection not in self.route.plan.collections, "the route needs it"
                     self.collections.discard(collection)
-                    if collection == self.rollout.candidate:
-                        self.candidate = CandidateState.ABSENT
+                    for each in self.rollout.candidates:
+                        if collection == each.collection:
+                            self.states[each.variant] = CandidateState.ABSENT
             case Validate() | Wait():
                 pass
 
@@ -114,15 +127,23 @@ class SimulatedWorld:
         raise AssertionError(f"it does not come to rest: {self.rollout}")
 
     def finish_build(self) -> None:
-        self.candidate = CandidateState.READY
-        self.collections.add(self.rollout.candidate)
+        for each in self.rollout.running:
+            self.states[each.variant] = CandidateState.READY
+            self.collections.add(each.collection)
+
+    def of(self, variant: str) -> Candidate:
+        return next(each for each in self.rollout.candidates if each.variant == variant)
+
+    @property
+    def is_building(self) -> bool:
+        return CandidateState.BUILDING in [self.states[each.variant] for each in self.rollout.running]
 
     def pass_time(self, seconds: float) -> Action:
         self.now += timedelta(seconds=seconds)
         return self.settle()
 
-    def do(self, verb: Verb, reason: str = "", by_s: float | None = None) -> None:
-        self.record(apply_verb(self.rollout, verb, now=self.now, reason=reason, by_s=by_s))
+    def do(self, verb: Verb, reason: str = "", by_s: float | None = None, variant: str = "") -> None:
+        self.record(apply_verb(self.rollout, verb, now=self.now, reason=reason, by_s=by_s, variant=variant))
 
     def to_first_stage(self) -> None:
         self.settle()

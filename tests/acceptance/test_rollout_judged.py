@@ -39,6 +39,16 @@ CASES: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 """By alias: what is different in the candidate, and the rollout to it."""
 
+COMPARED: dict[str, dict[str, Any]] = {"a": {}, "b": {"dimension": 3}, "c": {"of": "others"}}
+EXPERIMENT = {
+    "strategy": "experiment",
+    "stages": [{"weight_percent": 75, "duration_s": 1}],
+    "metrics": LENIENT,
+    "decides_by": "empty_rate",
+    "variants": [{"collection": f"compared_{name}", "weight_percent": 25} for name in COMPARED],
+}
+"""Of three variants, against a stable one that finds nothing: the first finds, the second fails, the third is as silent."""
+
 
 class Clients:
     """Ask every alias in turns, each query by a user of its own, until stopped; keep what failed."""
@@ -62,7 +72,7 @@ class Clients:
         wanted = {"must": [{"key": "of", "match": {"value": "ours"}}]}
         with httpx.Client(base_url=url, timeout=60) as http:
             while not self._stop.is_set():
-                for alias in CASES:
+                for alias in (*CASES, "compared"):
                     vector = [random.random(), random.random()]
                     body = {"collection": alias, "query_vector": vector, "limit": 5, "filter": wanted}
                     key = {"x-routing-key": f"user-{next(self._users)}"}
@@ -97,6 +107,8 @@ def clients(server: RunningServer) -> Iterator[Clients]:
     for alias in CASES:
         fill(server.http, f"{alias}_1")
         server.http.put(f"{V1}/aliases/{alias}", json={"collection": f"{alias}_1"}).raise_for_status()
+    fill(server.http, "compared_1", of="others")
+    server.http.put(f"{V1}/aliases/compared", json={"collection": "compared_1"}).raise_for_status()
     clients = Clients(server.url)
     yield clients
     clients.stop()
@@ -105,10 +117,15 @@ def clients(server: RunningServer) -> Iterator[Clients]:
 @pytest.fixture(scope="module")
 def ended(server: RunningServer, clients: Clients) -> dict[str, Any]:
     """Each rollout explained when it rests, by alias."""
-    started: dict[str, str] = {}
+    specs: dict[str, dict[str, Any]] = {"compared": EXPERIMENT}
+    for name, candidate in COMPARED.items():
+        fill(server.http, f"compared_{name}", **candidate)
     for alias, (candidate, spec) in CASES.items():
         fill(server.http, f"{alias}_2", **candidate)
-        body = {"alias": alias, "change": "data_refresh", "candidate": f"{alias}_2", "watch_s": 0, **spec}
+        specs[alias] = {"candidate": f"{alias}_2", **spec}
+    started: dict[str, str] = {}
+    for alias, spec in specs.items():
+        body = {"alias": alias, "change": "data_refresh", "watch_s": 0, **spec}
         answer = server.http.post(f"{V1}/rollouts", json=body)
         assert answer.is_success, answer.text
         started[alias] = answer.json()["id"]
@@ -166,4 +183,39 @@ def test_no_query_of_an_alias_failed_but_those_of_candidates_that_fail(
     ended: dict[str, Any], clients: Clients
 ) -> None:  # fmt: skip
     assert clients.answered > 100
-    assert {failure.partition(":")[0] for failure in clients.failed} == {"failing", "regretted"}
+    assert {failure.partition(":")[0] for failure in clients.failed} == {"failing", "regretted", "compared"}
+
+
+def test_an_experiment_takes_out_what_fails_and_decides_between_the_others(ended: dict[str, Any]) -> None:
+    seen = ended["compared"]
+    assert (seen["phase"], seen["promoted"]) == ("healthy", False)
+    out = {each["variant"]: each["out"] for each in seen["candidates"]}
+    assert (out["a"], out["c"]) == ("", "")
+    assert out["b"].startswith("stage 1 failed: error_rate: ")
+    decision = seen["decision"]
+    assert (decision["better"], decision["metric"]) == ("a", "empty_rate")
+    found = {each["variant"]: each for each in decision["findings"]}
+    assert found["a"]["judged"]["high"] < 0 < found["c"]["judged"]["high"]
+    assert [found[name]["verdict"] for name in COMPARED] == ["successful", "failed", "successful"]
+    assert {each["variant"] for each in seen["judgements"]} == {"a", "b", "c"}
+
+
+def test_what_was_decided_for_is_promoted_with_what_was_written_since_and_taken_back(
+    server: RunningServer, ended: dict[str, Any]
+) -> None:
+    rollout = f"{V1}/rollouts/{ended['compared']['id']}"
+    late = {"id": 5000, "vector": {"dense": [1.0, 1.0]}, "payload": {"of": "ours"}}
+    server.http.put(f"{V1}/collections/compared/points", json={"points": [late]}).raise_for_status()
+
+    def served(collection: str) -> bool | None:
+        aliases = {each["alias"]: each for each in server.http.get("/deployment/status").json()["aliases"]}
+        now = aliases["compared"]
+        rests = now["rollout"]["step"] == "grace"
+        return True if rests and [each["collection"] for each in now["targets"]] == [collection] else None
+
+    server.http.post(f"{rollout}/promote_full", json={"reason": "as decided"}).raise_for_status()
+    until(lambda: served("compared_a"), WITHIN_S, "the variant serves")
+    there = server.http.post(f"{V1}/collections/compared_a/points/get", json={"ids": [5000]}).json()
+    assert [point["id"] for point in there["points"]] == [5000]
+    server.http.post(f"{rollout}/undo", json={}).raise_for_status()
+    until(lambda: served("compared_1"), WITHIN_S, "the stable collection serves again")

@@ -156,7 +156,7 @@ def test_a_routing_key_has_a_bound(server: RunningServer) -> None:
 
 def test_mirrored_queries_are_asked_of_both(server: RunningServer) -> None:
     began = datetime.now(UTC)
-    route = routed(server, 0, Mirror("green", 100.0, exact=True))
+    route = routed(server, 0, Mirror({"candidate": "green"}, 100.0, exact=True))
 
     def pairs() -> list[ShadowPair] | None:
         search(server, **{"cache-control": "no-cache"})

@@ -156,13 +156,13 @@ def test_a_better_candidate_is_promoted_by_itself_and_undone_by_hand(server: Run
     ]
     seen = docs.get(began)
     assert (seen["phase"], seen["step"], seen["promoted"]) == ("healthy", "grace", True)
-    assert docs.served() == [seen["candidate"]] == [docs.answers_from()]
-    built = docs.http.get(f"{V1}/collections/{seen['candidate']}").json()
+    assert docs.served() == [seen["candidates"][0]["collection"]] == [docs.answers_from()]
+    built = docs.http.get(f"{V1}/collections/{seen['candidates'][0]['collection']}").json()
     assert built["profile"]["chunking"] == SMALLER["chunking"]
     assert built["points"] > docs.http.get(f"{V1}/collections/{docs.first}").json()["points"]
     assert (built["profile"]["embedding"]["max_tokens"], built["profile"]["chunking"]["target"]) == (128, 64)
     assert built["points"] == estimate["chunks"], "all documents were in the sample"
-    for collection in (docs.first, seen["candidate"]):
+    for collection in (docs.first, seen["candidates"][0]["collection"]):
         found = docs.post("/search", {"collection": collection, "query": "a big stove", "mode": "dense"})
         assert (found["degraded"], found["collection"]) == ([], collection), "two profiles, one server"
     explained = docs.http.get(f"{V1}/rollouts/{began}/explain").json()
@@ -189,7 +189,10 @@ def test_the_command_line_starts_and_explains(server: RunningServer, tmp_path: P
     refreshed = said(server, "start", str(file), "--source", f"feed={pages}")
     assert say(server, "watch", refreshed["id"]).returncode == 0, "promoted"
     found = docs.post("/search", {"collection": "spoken", "query": "zeppelin"})
-    assert (found["collection"], found["results"][0]["payload"]["title"]) == (refreshed["candidate"], "Late")
+    assert (found["collection"], found["results"][0]["payload"]["title"]) == (
+        refreshed["candidates"][0]["collection"],
+        "Late",
+    )
 
     file.write_text(json.dumps({"alias": "spoken", "change": "data_refresh", "candidate": "spoken_2", **SHORT}))
 
@@ -302,13 +305,13 @@ def test_a_build_goes_on_when_its_worker_is_killed(server: RunningServer) -> Non
     docs = Alias(server, "killed")
     began = docs.start()
     until(
-        lambda: docs.http.get(f"{V1}/collections/{docs.get(began)['candidate']}").is_success or None,
+        lambda: docs.http.get(f"{V1}/collections/{docs.get(began)['candidates'][0]['collection']}").is_success or None,
         WITHIN_S,
         "a candidate",
     )
     server.processes()["worker"].send_signal(signal.SIGKILL)
     assert docs.reaches(began, "grace")["promoted"]
-    assert docs.served() == [docs.get(began)["candidate"]]
+    assert docs.served() == [docs.get(began)["candidates"][0]["collection"]]
 
 
 def test_a_candidate_of_vectors_is_filled_and_what_served_before_is_removed(server: RunningServer) -> None:
@@ -326,7 +329,11 @@ def test_a_candidate_of_vectors_is_filled_and_what_served_before_is_removed(serv
     )
     assert seen["promoted"]
     built = http.get(f"{V1}/collections/vecs").json()
-    assert (built["name"], built["points"], built["profile"]["schema"]["hnsw"]["m"]) == (seen["candidate"], 700, 8)
+    assert (built["name"], built["points"], built["profile"]["schema"]["hnsw"]["m"]) == (
+        seen["candidates"][0]["collection"],
+        700,
+        8,
+    )
     assert http.get(f"{V1}/collections/vecs_1").status_code == 404
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 import msgspec
 import pytest
 from control_suite import NOW, collection, document, job
-from msgspec.structs import replace
 
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.collections import Bm25Fit, Deletion, DocumentLengths
@@ -84,8 +83,8 @@ async def test_a_route_is_replaced_in_one_step_and_its_version_only_grows(store:
     first = await store.set_route(alias, RoutePlan((Target(unique),)))
     assert (first.version, first.targets) == (1, (Target(unique),))
     halves = (Target(unique, "stable", 12.25), Target(f"{unique}-2", "candidate", 87.75))
-    plan = RoutePlan(halves, salt="s", followers=(f"{unique}-2",), mirror=Mirror(f"{unique}-2", 10, exact=True))
-    plan = replace(plan, interleave_percent=12.34)
+    mirror = Mirror({"candidate": f"{unique}-2"}, 10, exact=True)
+    plan = RoutePlan(halves, salt="s", followers=(f"{unique}-2",), mirror=mirror, interleave_percent=12.34)
     second = await store.set_route(alias, plan)
     assert (second.version, second.plan) == (2, plan)
     assert (await store.routes()).get(alias) == second
@@ -110,7 +109,7 @@ async def test_a_route_leads_to_collections_only(store: SqlStore, unique: str) -
         )
     for plan in (
         RoutePlan((Target(unique),), followers=("absent",)),
-        RoutePlan((Target(unique),), mirror=Mirror("absent", 1)),
+        RoutePlan((Target(unique),), mirror=Mirror({"a": "absent"}, 1)),
     ):
         with pytest.raises(CollectionNotFound, match="absent"):
             await store.set_route(f"{unique}-alias", plan)
@@ -179,7 +178,7 @@ async def test_what_an_alias_needs_is_not_deleted(store: SqlStore, unique: str) 
     names = [f"{unique}-{role}" for role in ("target", "follower", "mirror")]
     for name in names:
         await store.add_collection(collection(name))
-    plan = RoutePlan((Target(names[0]),), followers=(names[1],), mirror=Mirror(names[2], 10))
+    plan = RoutePlan((Target(names[0]),), followers=(names[1],), mirror=Mirror({"a": names[2]}, 10))
     await store.set_route(f"{unique}-alias", plan)
     for name in names:
         with pytest.raises(Conflict, match=f"{unique}-alias"):

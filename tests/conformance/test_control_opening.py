@@ -4,6 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -17,6 +18,8 @@ from vectis.adapters.sql.database import Database
 from vectis.adapters.sql.migrate import HEAD, migrate
 from vectis.adapters.sql.store import open_store
 from vectis.adapters.sql.tables import metadata
+from vectis.domain.profiles import Chunking
+from vectis.domain.rollouts import Candidate, CandidateBuild
 
 OPEN = """
 import asyncio, sys
@@ -57,6 +60,44 @@ async def test_migrations_make_the_tables_that_the_code_uses(fresh_url: str) -> 
 
     async with database.read() as connection:
         assert await connection.run_sync(differences) == []
+    await database.close()
+
+
+OLD_ROLLOUT = """{"id": "r1", "spec": {"alias": "docs", "strategy": "blue_green", "change": "reembed", "stages": [],
+"build": {"chunking": {"target": 100, "overlap": 10}}}, "stable": "docs_1", "candidate": "docs_2",
+"created_at": "2026-01-01T00:00:00Z", "generation": 2, "promoted": true}"""
+OLD_JUDGEMENT = """{"verdict": "successful", "reason": "fine", "metrics": [],
+"split": {"name": "split", "verdict": "successful", "reason": "fair", "test": "none"}}"""
+
+
+async def test_rollouts_of_one_candidate_are_read_after_the_move_to_several_and_back(fresh_url: str) -> None:
+    database = Database(fresh_url)
+    await migrate(database, "0014")
+    async with database.write() as connection:
+        for statement, values in (
+            (
+                "INSERT INTO rollouts (id, alias, generation, step, rollout) VALUES ('r1', 'docs', 2, 'watch', :text)",
+                OLD_ROLLOUT,
+            ),
+            ("INSERT INTO rollout_judgements (rollout, generation, judgement) VALUES ('r1', 2, :text)", OLD_JUDGEMENT),
+        ):
+            await connection.execute(sa.text(statement), {"text": values})
+    await database.close()
+    store = await open_store(fresh_url)
+    rollout = await store.rollout("r1")
+    assert rollout is not None
+    build = CandidateBuild(chunking=Chunking(target=100, overlap=10))
+    assert (rollout.candidates, rollout.chosen) == ((Candidate("docs_2", build=build),), "candidate")
+    assert (await store.judgements("r1"))[2]["candidate"].reason == "fine"
+    await store.close()
+    database = Database(fresh_url)
+    await migrate(database, "0014")
+    async with database.read() as connection:
+        text = await connection.scalar(sa.text("SELECT rollout FROM rollouts"))
+        judged = await connection.scalar(sa.text("SELECT judgement FROM rollout_judgements"))
+    assert msgspec.json.decode(text)["candidate"] == "docs_2"
+    assert msgspec.json.decode(text)["promoted"] is True
+    assert msgspec.json.decode(judged) == msgspec.json.decode(OLD_JUDGEMENT)
     await database.close()
 
 

@@ -11,7 +11,8 @@ from rollout_world import judgement, spec_of
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.errors import Conflict
 from vectis.domain.judgements import Metric, Verdict
-from vectis.domain.rollouts import Hook, Phase, Rollout, Step, Strategy
+from vectis.domain.profiles import SearchSettings
+from vectis.domain.rollouts import Candidate, CandidateBuild, Hook, Phase, Rollout, Step, Strategy
 from vectis.rollouts.transitions import aborted, changed, in_grace, paused, switched
 
 
@@ -22,7 +23,10 @@ def rollout(unique: str, *, id: str = "1", alias: str = "docs") -> Rollout:
         metrics=(Metric("churn", margin=0.2, tolerance=0.3, at_least=0.01),),
         hooks=(Hook("http://localhost/agree"),),
     )
-    return Rollout(id=f"{unique}-{id}", spec=spec, stable="docs_1", candidate="docs_2", created_at=NOW)
+    built = Candidate("docs_2", "a", 20.5, CandidateBuild(search=SearchSettings()))
+    return Rollout(
+        f"{unique}-{id}", spec, "docs_1", (built, Candidate("docs_3", "b", 10.0, out="slow")), created_at=NOW
+    )
 
 
 async def test_a_rollout_comes_back_as_it_was_kept(store: SqlStore, unique: str) -> None:
@@ -127,20 +131,21 @@ async def test_rollouts_are_listed_newest_first_and_unfinished_ones_oldest_first
 
 async def test_the_latest_judgement_of_each_generation_is_kept(store: SqlStore, unique: str) -> None:
     begun = rollout(unique)
-    await store.keep_judgement(begun.id, 1, judgement(Verdict.FAILED))
+    await store.keep_judgements(begun.id, 1, {"a": judgement(Verdict.FAILED)})
     await store.add_rollout(begun, by="ada")
     assert await store.judgements(begun.id) == {}
     for generation, verdict in ((2, Verdict.ERROR), (1, Verdict.INCONCLUSIVE), (1, Verdict.SUCCESSFUL)):
-        await store.keep_judgement(begun.id, generation, judgement(verdict))
+        await store.keep_judgements(begun.id, generation, {"a": judgement(verdict), "b": judgement(Verdict.FAILED)})
     kept = await store.judgements(begun.id)
-    assert kept == {1: judgement(Verdict.SUCCESSFUL), 2: judgement(Verdict.ERROR)}
+    assert [each["a"].verdict for each in kept.values()] == [Verdict.SUCCESSFUL, Verdict.ERROR]
+    assert kept[1] == {"a": judgement(Verdict.SUCCESSFUL), "b": judgement(Verdict.FAILED)}
 
 
 async def test_switches_are_counted_by_alias_and_phase(store: SqlStore, unique: str) -> None:
     begun = rollout(unique)
     await store.add_rollout(begun, by="ada")
     for following in (
-        promoted := switched(begun, "good"),
+        promoted := switched(begun, "a", "good"),
         undone := aborted(promoted, "not good"),
         in_grace(undone, NOW, ""),
     ):

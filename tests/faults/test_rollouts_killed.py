@@ -287,7 +287,7 @@ def last(explained: Any, *steps: str) -> float:
 
 
 def kept_and_removed(explained: Any) -> tuple[str, str]:
-    names = explained["stable"], explained["candidate"]
+    names = explained["stable"], explained["candidates"][0]["collection"]
     return (names[1], names[0]) if explained["promoted"] else names
 
 

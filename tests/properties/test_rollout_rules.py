@@ -6,12 +6,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
-from rollout_world import SimulatedWorld, spec_of
+from rollout_world import ONLY, SimulatedWorld, judgement, spec_of
 
 from vectis.domain.errors import Conflict, InvalidInput
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import SETTLED, Hook, HookPoint, Phase, Rollout, RolloutPolicy, Step, Strategy
-from vectis.domain.routes import RoutePlan, Target
+from vectis.domain.rollouts import SETTLED, Candidate, Hook, HookPoint, Phase, Rollout, RolloutPolicy, Step, Strategy
+from vectis.domain.routes import STABLE, RoutePlan, Target
 from vectis.rollouts.rules import Action, Ask, CandidateState, Move, next_action, plan_of
 from vectis.rollouts.verbs import EXPLAINED, Verb
 
@@ -23,6 +23,7 @@ POLICIES = st.builds(
     extensions_max=st.integers(0, 2),
 )
 ORDER = list(Step)
+VARIANTS = (Candidate("docs_2", "a", 20), Candidate("docs_3", "b", 20), Candidate("docs_4", "c", 10))
 
 
 class RolloutMachine(RuleBasedStateMachine):
@@ -34,9 +35,16 @@ class RolloutMachine(RuleBasedStateMachine):
         manual=st.booleans(),
         hooked=st.sets(st.sampled_from(HookPoint)),
         keeps=st.booleans(),
+        several=st.booleans(),
     )
     def start(
-        self, strategy: Strategy, policy: RolloutPolicy, manual: bool, hooked: set[HookPoint], keeps: bool
+        self,
+        strategy: Strategy,
+        policy: RolloutPolicy,
+        manual: bool,
+        hooked: set[HookPoint],
+        keeps: bool,
+        several: bool,
     ) -> None:
         spec = spec_of(strategy)
         self.world = SimulatedWorld(
@@ -46,7 +54,8 @@ class RolloutMachine(RuleBasedStateMachine):
                 stages=tuple(replace(stage, manual=manual) for stage in spec.stages),
                 hooks=tuple(Hook("http://localhost", at=point) for point in hooked),
                 grace_s=None if keeps else spec.grace_s,
-            )
+            ),
+            VARIANTS if several and strategy is Strategy.EXPERIMENT else ONLY,
         )
         self.verbs: dict[int, tuple[Verb, str]] = {}
         self.late: Action | None = None
@@ -60,25 +69,32 @@ class RolloutMachine(RuleBasedStateMachine):
     @rule(verdict=VERDICTS)
     def judge(self, verdict: Verdict | None) -> None:
         self.world.verdict = verdict
+        self.world.verdicts = {}
+
+    @rule(variant=st.sampled_from(VARIANTS), verdict=st.sampled_from(Verdict))
+    def judge_one(self, variant: Candidate, verdict: Verdict) -> None:
+        self.world.verdicts[variant.variant] = judgement(verdict)
 
     @rule(verdict=VERDICTS)
     def validate(self, verdict: Verdict | None) -> None:
         self.world.validation = verdict
 
-    @precondition(lambda self: self.world.candidate is CandidateState.BUILDING)
-    @rule(works=st.sampled_from([True, True, False]))
-    def build_ends(self, works: bool) -> None:
+    @precondition(lambda self: self.world.is_building)
+    @rule(works=st.sampled_from([True, True, False]), which=st.integers(0, 2))
+    def build_ends(self, works: bool, which: int) -> None:
         if works:
             self.world.finish_build()
         else:
-            self.world.candidate = CandidateState.BROKEN
+            running = self.world.rollout.running
+            self.world.states[running[which % len(running)].variant] = CandidateState.BROKEN
 
     @rule(rounds=st.integers(1, 5), then=VERDICTS)
     def all_goes_well_until(self, rounds: int, then: Verdict | None) -> None:
         """Into the later stages, which single rules seldom reach."""
         for _ in range(rounds):
-            self.world.verdict = self.world.validation = Verdict.SUCCESSFUL
-            if self.world.candidate is CandidateState.BUILDING:
+            self.judge(Verdict.SUCCESSFUL)
+            self.world.validation = Verdict.SUCCESSFUL
+            if self.world.is_building:
                 self.world.finish_build()
             for _ in range(6):
                 self.tick()
@@ -90,7 +106,7 @@ class RolloutMachine(RuleBasedStateMachine):
     @rule(verdict=VERDICTS)
     def the_candidate_is_built_and_validated(self, verdict: Verdict | None) -> None:
         self.tick()
-        if self.world.candidate is CandidateState.BUILDING:
+        if self.world.is_building:
             self.world.finish_build()
         self.world.validation = verdict
         self.tick()
@@ -172,7 +188,7 @@ class RolloutMachine(RuleBasedStateMachine):
 
     @invariant()
     def the_alias_is_the_candidate_s_only_after_promotion(self) -> None:
-        if Target("docs_2") in self.world.route.targets:
+        if any(target.variant == STABLE and target.collection != "docs_1" for target in self.world.route.targets):
             assert any(rollout.promoted for rollout in self.world.history)
 
     @invariant()
@@ -183,9 +199,10 @@ class RolloutMachine(RuleBasedStateMachine):
     def what_may_serve_again_follows_every_write(self) -> None:
         """Unless somebody else wrote the route since."""
         rollout, route = self.world.rollout, self.world.route
-        decided = rollout.promoted and rollout.step in (Step.WATCH, Step.GRACE)
+        decided = rollout.phase is not Phase.ABORTED and rollout.step in (Step.WATCH, Step.GRACE)
         if route is self.world.routes[-1] and (decided or (rollout.step is Step.STAGE and rollout.since is not None)):
-            assert {"docs_1", "docs_2"} & self.world.collections <= set(route.plan.written)
+            serve_again = {rollout.stable, *(each.collection for each in rollout.running)}
+            assert serve_again & self.world.collections <= set(route.plan.written)
 
     @invariant()
     def nothing_is_skipped_without_a_reason(self) -> None:
@@ -200,7 +217,7 @@ class RolloutMachine(RuleBasedStateMachine):
     def an_aborted_rollout_that_rests_serves_from_stable(self) -> None:
         rollout = self.world.rollout
         if rollout.phase is Phase.ABORTED:
-            aborted = plan_of(rollout, self.world.candidate)
+            aborted = plan_of(rollout, self.world.states)
             assert (aborted.targets, aborted.followers, aborted.mirror) == ((Target("docs_1"),), (), None)
             if rollout.step in SETTLED:
                 assert self.world.route.targets == (Target("docs_1"),)
@@ -211,9 +228,10 @@ class RolloutMachine(RuleBasedStateMachine):
             return
         world = self.world
         for _ in range(40):
-            world.verdict = world.validation = Verdict.SUCCESSFUL
+            self.judge(Verdict.SUCCESSFUL)
+            world.validation = Verdict.SUCCESSFUL
             world.refuses = False
-            if world.candidate is CandidateState.BUILDING:
+            if world.is_building:
                 world.finish_build()
             world.settle()
             if world.rollout.step is Step.DONE:
@@ -223,20 +241,21 @@ class RolloutMachine(RuleBasedStateMachine):
                 self.somebody_acts(Verb.PROMOTE if waits else Verb.RESUME, "good figures")
             world.now += timedelta(days=2)
         assert world.rollout.step is Step.DONE, world.rollout
-        assert world.route.targets == plan_of(world.rollout, world.candidate).targets
+        assert world.route.targets == plan_of(world.rollout, world.states).targets
         if world.rollout.phase is Phase.ABORTED:
             assert world.route.targets == (Target("docs_1"),)
         self.nothing_is_skipped_without_a_reason()
 
     def _apply(self, action: Action) -> None:
         """Apply, and check that who went past a judgement by itself had one to show."""
-        before = self.world.rollout
+        before, judged = self.world.rollout, self.world.read().judgements
         self.world.apply(action)
         after = self.world.rollout
         if isinstance(action, Ask) or not _goes_on(before, after):
             return
         if before.step is Step.STAGE and before.spec.stages[before.stage].is_judged and before.skip is None:
-            assert self.world.verdict is Verdict.SUCCESSFUL
+            assert {each.variant for each in before.running} == judged.keys()
+            assert {each.verdict for each in judged.values()} == {Verdict.SUCCESSFUL}
         if before.step is Step.VALIDATE and before.skip is None:
             assert self.world.validation is Verdict.SUCCESSFUL
 

@@ -25,7 +25,7 @@ class VariantTick(msgspec.Struct, frozen=True):
 
 
 class Tick(msgspec.Struct, frozen=True):
-    """Both variants over the same span of time. `candidate_percent` is the share that the route gave to the candidate."""
+    """Both variants over the same span of time. `candidate_percent` is the candidate's share of what the route gave to both."""
 
     stable: VariantTick
     candidate: VariantTick
@@ -33,7 +33,8 @@ class Tick(msgspec.Struct, frozen=True):
 
 
 class ShadowPair(msgspec.Struct, frozen=True):
-    """One query answered by both variants: ids best first, milliseconds; `exact` is the exact search on the stable one."""
+    """One query answered by the stable variant and another, `variant`: ids best first, milliseconds; `exact` is the exact search
+    on the stable one."""
 
     query: str
     stable: tuple[str, ...]
@@ -41,6 +42,7 @@ class ShadowPair(msgspec.Struct, frozen=True):
     stable_ms: float
     candidate_ms: float
     exact: tuple[str, ...] | None = None
+    variant: str = "candidate"
 
 
 class JudgedPair(msgspec.Struct, frozen=True):

@@ -37,7 +37,7 @@ class FeedbackKind(StrEnum):
 class AnsweredQuery(msgspec.Struct, frozen=True, array_like=True):
     """Who answered a query, for later: which variant of which alias, under which version of its route.
 
-    `candidate_percent` is the share that the route gave to the candidate, `key` a keyed hash of the routing key, `query` the
+    `candidate_percent` is the share that the route gave to all candidates, `key` a keyed hash of the routing key, `query` the
     query's own random id, `at` Unix seconds. Of an answer that was mixed of both, the variant is the candidate, and
     `teams` says whose its results were; None of others.
     """
@@ -125,19 +125,19 @@ class QueryIds:
 
 
 def preferences(
-    opinions: Iterable[Opinion], *, candidate: str, before: datetime, interleaved: bool = False
+    opinions: Iterable[Opinion], *, candidate: str, before: datetime, part: float = 1.0, interleaved: bool = False
 ) -> list[float]:
     """What opinions say for the candidate: 1 in favour of it, 0 in favour of the stable variant; a harmless one gets 0.5 in the
-    mean, whatever its share of the traffic.
+    mean, whatever its share of the traffic. What is said of other candidates is left out; `part` is its own of their shares.
 
     `interleaved`: of answers that were mixed of both, and no others. Each says whose results its user preferred; where other
     answers are counted too, their noise would hide it.
 
     A query counts by what was said about it within a minute, and when that is over: so what was told once stays as it was, and
     more only comes behind it. With ratings it counts by their mean, and each rated query of a variant is held against the next
-    one of the other. With clicks alone it counts for the variant that answered, weighed by the share p of the candidate: its
-    click is min(1, 1 / 2p), the stable one's what makes the mean 0.5 when both are clicked equally often. Of each routing key
-    the first three queries count.
+    one of the other. With clicks alone it counts for the variant that answered, weighed by the candidate's share p of what both
+    have: its click is min(1, 1 / 2p), the stable one's what makes the mean 0.5 when both are clicked equally often. Of each
+    routing key the first three queries count.
     """
     opinions = [each for each in opinions if (each.answered.teams is not None) is interleaved]
     if interleaved:
@@ -147,10 +147,13 @@ def preferences(
     rated: dict[bool, list[float]] = {False: [], True: []}
     for said in _by_query(opinions, before):
         answered = said[0].answered
+        if answered.variant not in (STABLE, candidate):
+            continue
         is_candidate = answered.variant == candidate
         ratings = [opinion.value for opinion in said if opinion.kind is FeedbackKind.RATING]
         if not ratings:
-            found.append(_clicked(answered.candidate_percent / 100, is_candidate=is_candidate))
+            ours, theirs = answered.candidate_percent * part, 100 - answered.candidate_percent
+            found.append(_clicked(ours / (ours + theirs), is_candidate=is_candidate))
             continue
         rated[is_candidate].append(sum(ratings) / len(ratings))
         if rated[True] and rated[False]:

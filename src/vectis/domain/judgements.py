@@ -100,3 +100,21 @@ class Judgement(msgspec.Struct, frozen=True):
     metrics: tuple[MetricJudgement, ...]
     split: MetricJudgement
     different: tuple[ShadowPair, ...] = ()
+
+
+class VariantFinding(msgspec.Struct, frozen=True):
+    """What was found of one variant: the verdict on it and why, and the deciding metric as it was judged last, if it was."""
+
+    variant: str
+    verdict: Verdict
+    reason: str
+    judged: MetricJudgement | None
+
+
+class RolloutDecision(msgspec.Struct, frozen=True):
+    """Which variant is better by `metric`: the stable one if every other is surely worse, empty if no difference was shown."""
+
+    better: str
+    metric: str
+    reason: str
+    findings: tuple[VariantFinding, ...]

@@ -6,7 +6,7 @@ from typing import Literal
 
 import msgspec
 
-from vectis.domain.judgements import Metric
+from vectis.domain.judgements import Metric, MetricName, RolloutDecision
 from vectis.domain.profiles import Chunking, EmbeddingWishes, SearchSettings
 from vectis.domain.schema import HnswParams, OptimizerParams, PayloadIndexKind, ScalarQuantization
 from vectis.domain.shapes import Shape
@@ -91,6 +91,20 @@ class CandidateBuild(Shape, frozen=True):
     search: SearchSettings | None = None
 
 
+class Candidate(Shape, frozen=True):
+    """A collection that may come to serve, called `variant` in routes, figures and judgements.
+
+    `weight_percent` is its share in every stage, None: what the stage says. `build` is how it is made, None: it was there before.
+    `out` is why it was taken out, empty while it takes part.
+    """
+
+    collection: str
+    variant: str = "candidate"
+    weight_percent: float | None = None
+    build: CandidateBuild | None = None
+    out: str = ""
+
+
 class KnownAnswer(Shape, frozen=True):
     """A query and the grades of documents that answer it, or points; 0 is not relevant."""
 
@@ -106,10 +120,10 @@ class Validation(Shape, frozen=True):
 
 
 class RolloutSpec(Shape, frozen=True):
-    """What shall happen to an alias. Not `promotes`: it ends with its judgement and all traffic on the stable variant.
+    """What shall happen to an alias. Not `promotes`: it ends with its decision and all traffic on the stable variant.
 
-    `build` None: the candidate is there already. `metrics` replace the defaults of the change. The promoted candidate is
-    watched for `watch_s`; the collection that serves no more is kept for `grace_s` and removed then; None keeps it for good.
+    `metrics` replace the defaults of the change, and `decides_by` is the one that tells which variant is better. The promoted
+    candidate is watched for `watch_s`; what serves no more is kept for `grace_s` and removed then; None keeps it for good.
     """
 
     alias: str
@@ -117,9 +131,9 @@ class RolloutSpec(Shape, frozen=True):
     change: ChangeKind
     stages: tuple[Stage, ...]
     promotes: bool = True
-    build: CandidateBuild | None = None
     validation: Validation = Validation()
     metrics: tuple[Metric, ...] | None = None
+    decides_by: MetricName | None = None
     policy: RolloutPolicy = RolloutPolicy()
     hooks: tuple[Hook, ...] = ()
     watch_s: float = 300.0
@@ -167,15 +181,16 @@ class Rollout(msgspec.Struct, frozen=True):
 
     `stage` counts from 0 and matters in the step of that name. `since` is when the step or stage took effect, None before;
     a stage or watch took effect with the alias's route in `route_version`.
-    `promoted`: the candidate is to get all traffic, for good. `extended_s` and `extensions` are of the stage, and so is `skip`,
-    the reason for passing it whatever is measured. `switches` counts the times that the alias was to move for good. `asked` are
-    the points at which every hook agreed. `attempt` counts from 1.
+    `chosen` is the variant that is to get all traffic, for good, and empty while none is. `extended_s` and `extensions` are of
+    the stage, and so is `skip`, the reason for passing it whatever is measured. `switches` counts the times that the alias was to
+    move for good. `asked` are the points at which every hook agreed. `attempt` counts from 1. `decision` is what was found by a
+    rollout that ended and promoted nothing.
     """
 
     id: str
     spec: RolloutSpec
     stable: str
-    candidate: str
+    candidates: tuple[Candidate, ...]
     created_at: datetime
     generation: int = 1
     attempt: int = 1
@@ -184,13 +199,36 @@ class Rollout(msgspec.Struct, frozen=True):
     stage: int = 0
     since: datetime | None = None
     route_version: int = 0
-    promoted: bool = False
+    chosen: str = ""
     extended_s: float = 0.0
     extensions: int = 0
     skip: str | None = None
     switches: int = 0
     asked: frozenset[str] = frozenset()
     reason: str = ""
+    decision: RolloutDecision | None = None
+
+    @property
+    def promoted(self) -> bool:
+        """Whether a candidate is to get all traffic, for good."""
+        return bool(self.chosen)
+
+    @property
+    def running(self) -> tuple[Candidate, ...]:
+        """The candidates that take part: the chosen one, or all that were not taken out."""
+        if self.chosen:
+            return tuple(each for each in self.candidates if each.variant == self.chosen)
+        return tuple(each for each in self.candidates if not each.out)
+
+    @property
+    def serving(self) -> str:
+        """The collection that gets all traffic when it ends as it stands."""
+        return self.running[0].collection if self.chosen else self.stable
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        """The stable one and every candidate's."""
+        return (self.stable, *(each.collection for each in self.candidates))
 
 
 class Transition(msgspec.Struct, frozen=True):

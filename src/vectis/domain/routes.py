@@ -8,8 +8,8 @@ import msgspec
 from vectis.domain.errors import InvalidInput
 from vectis.domain.shapes import Shape
 
-STABLE, CANDIDATE = "stable", "candidate"
-"""What the two variants of a rollout are called."""
+STABLE = "stable"
+"""The variant that answers where nothing is rolled out, and that all others are held against."""
 
 INTERLEAVED = "interleaved"
 """What an answer that was mixed of both says instead of its variant."""
@@ -36,13 +36,14 @@ class Routing(msgspec.Struct, frozen=True):
 
 
 class Mirror(msgspec.Struct, frozen=True):
-    """Of `percent` of an alias's queries the same is asked of `collection` and of the first target, and both are compared.
+    """Of `percent` of an alias's queries the same is asked of the first target and, in turns, of one of the `collections`.
 
-    `collection` is the candidate, unless the first target is and `collection` is what it is held against (`as_stable`). `exact`:
-    the exact answer of the stable one is looked up too, so that recall can be told. Nobody gets to see these answers.
+    Each of them is the collection of the variant it stands under, unless the first target is that variant and the collection is
+    what it is held against (`as_stable`). `exact`: the exact answer of the stable one is looked up too, so that recall can be
+    told. Nobody gets to see these answers.
     """
 
-    collection: str
+    collections: dict[str, str]
     percent: float
     exact: bool = False
     as_stable: bool = False
@@ -102,7 +103,7 @@ class RoutePlan(msgspec.Struct, frozen=True):
     @property
     def collections(self) -> frozenset[str]:
         """All that it needs."""
-        return frozenset(self.written if self.mirror is None else (*self.written, self.mirror.collection))
+        return frozenset(self.written if self.mirror is None else (*self.written, *self.mirror.collections.values()))
 
     @property
     def under_rollout(self) -> bool:

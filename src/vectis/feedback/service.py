@@ -51,7 +51,7 @@ class FeedbackService:
                 alias=route.alias,
                 route_version=route_version,
                 variant=variant if draft is None else route.targets[-1].variant,
-                candidate_percent=route.targets[-1].weight_percent,
+                candidate_percent=round(100 - route.targets[0].weight_percent, 2),
                 key=self._ids.hashed(routing.key),
                 query=secrets.token_hex(8) if draft is None else draft.query,
                 at=int(self._clock.now().timestamp()),

@@ -11,7 +11,7 @@ from vectis.domain.jobs import UNFINISHED, Job, JobProgress, JobState
 from vectis.domain.points import PointId
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.jobs import JobContext, JobQueue
-from vectis.domain.rollouts import Rollout, Step
+from vectis.domain.rollouts import Candidate, Rollout, Step
 from vectis.rollouts.copying import copy_points
 from vectis.rollouts.rules import CandidateState
 from vectis.rollouts.surroundings import CollectionKeeping, IndexDocuments, RefitLengths, RolloutParts, RolloutPoints
@@ -50,54 +50,58 @@ class CandidateBuilder:
         self._queue = queue
         self._clock = clock
 
-    async def state(self, rollout: Rollout) -> CandidateState:
-        """Where the candidate stands. Beyond the build it is ready as long as it is there.
+    async def states(self, rollout: Rollout) -> dict[str, CandidateState]:
+        """Where the candidates that take part stand, by variant. Beyond the build one is ready as long as it is there.
 
         One that was there before is ready when the jobs that were at work on it before the rollout began have ended.
         """
-        there = await is_there(self._store, rollout.candidate)
-        if there and rollout.spec.build is None and rollout.step is Step.BUILD and await self._in_work(rollout):
-            return CandidateState.BUILDING
-        if rollout.spec.build is None or rollout.step is not Step.BUILD:
+        return {each.variant: await self._state(rollout, each) for each in rollout.running}
+
+    async def _state(self, rollout: Rollout, candidate: Candidate) -> CandidateState:
+        there = await is_there(self._store, candidate.collection)
+        if candidate.build is None or rollout.step is not Step.BUILD:
+            if there and rollout.step is Step.BUILD and await self._in_work(rollout, candidate.collection):
+                return CandidateState.BUILDING
             return CandidateState.READY if there else CandidateState.BROKEN
-        job = await self._store.job(_job_id(rollout))
+        job = await self._store.job(_job_id(rollout, candidate))
         if job is None:
             return CandidateState.ABSENT
         if not there or job.state not in (*UNFINISHED, JobState.DONE):
             return CandidateState.BROKEN
         return CandidateState.READY if job.state is JobState.DONE else CandidateState.BUILDING
 
-    async def begin(self, rollout: Rollout) -> None:
-        """Create the empty candidate and record the job that fills it, once per attempt. Raises what `clone` does.
+    async def begin(self, rollout: Rollout, variant: str) -> None:
+        """Create a candidate, empty, and record the job that fills it, once per attempt. Raises what `clone` does.
 
         What an earlier attempt left is removed first: it missed writes since.
         """
-        build = rollout.spec.build
+        candidate = next(each for each in rollout.running if each.variant == variant)
+        name, build = candidate.collection, candidate.build
         if build is None:
             return
-        if await is_there(self._store, rollout.candidate):
-            await self._collections.delete(_pass_to(Permission.DELETE_COLLECTIONS, rollout.candidate), grace_minutes=0)
-        to = _pass_to(Permission.WRITE_COLLECTIONS, rollout.candidate)
+        if await is_there(self._store, name):
+            await self._collections.delete(_pass_to(Permission.DELETE_COLLECTIONS, name), grace_minutes=0)
+        to = _pass_to(Permission.WRITE_COLLECTIONS, name)
         await self._collections.clone(to, _pass_to(Permission.WRITE_COLLECTIONS, rollout.stable), build)
-        payload = {"collection": rollout.candidate, "rollout": rollout.id, "attempt": rollout.attempt}
-        now = self._clock.now()
-        await self._queue.submit(Job(_job_id(rollout), ROLLOUT_BUILD, JobState.PENDING, payload, created_at=now))
+        payload = {"collection": name, "rollout": rollout.id, "attempt": rollout.attempt}
+        job = Job(_job_id(rollout, candidate), ROLLOUT_BUILD, JobState.PENDING, payload, created_at=self._clock.now())
+        await self._queue.submit(job)
 
     async def fill(self, job: Job, context: JobContext) -> None:
         """The handler of `rollout_build` jobs. Idempotent; safe to kill anywhere. Ends early when nobody wants it any more."""
-        rollout = await self._wanted(job)
-        if rollout is None or not await self._follows(job, rollout):
+        rollout, name = await self._wanted(job), job.payload["collection"]
+        if rollout is None or not await self._follows(job, rollout.spec.alias, name):
             return
         stable = await self._store.collection(rollout.stable)
         if stable is None:
             raise CollectionNotFound(f"there is no collection {rollout.stable!r}", collection=rollout.stable)
-        await self._fill_in(job, context, stable, rollout.candidate)
-        if await self._refit(rollout.candidate):
+        await self._fill_in(job, context, stable, name)
+        if await self._refit(name):
             await context.log("BM25 vectors are made for the average length of all chunks")
-        await self._collections.optimize(_pass_to(Permission.WRITE_COLLECTIONS, rollout.candidate))
+        await self._collections.optimize(_pass_to(Permission.WRITE_COLLECTIONS, name))
         await context.log("indexes are built")
         # whoever wrote before the route said so was not followed; by now each of them has written
-        await self._fill_in(job, context, stable, rollout.candidate)
+        await self._fill_in(job, context, stable, name)
 
     async def _fill_in(self, job: Job, context: JobContext, stable: Collection, candidate: str) -> None:
         """Copy until nothing is lacking."""
@@ -136,32 +140,33 @@ class CandidateBuilder:
             if offset is None:
                 return copied
 
-    async def _in_work(self, rollout: Rollout) -> bool:
+    async def _in_work(self, rollout: Rollout, collection: str) -> bool:
         return any(
-            job.collection == rollout.candidate and (job.created_at or rollout.created_at) < rollout.created_at
+            job.collection == collection and (job.created_at or rollout.created_at) < rollout.created_at
             for job in await self._store.unfinished_jobs(limit=JOBS_LOOKED_AT_MAX)
         )
 
     async def _wanted(self, job: Job) -> Rollout | None:
         """The rollout while it waits for this very job."""
         rollout = await self._store.rollout(job.payload["rollout"])
-        waits = rollout is not None and rollout.step is Step.BUILD and rollout.attempt == job.payload["attempt"]
-        return rollout if waits else None
+        if rollout is None or rollout.step is not Step.BUILD or rollout.attempt != job.payload["attempt"]:
+            return None
+        return rollout if job.payload["collection"] in (each.collection for each in rollout.running) else None
 
-    async def _follows(self, job: Job, rollout: Rollout) -> bool:
+    async def _follows(self, job: Job, alias: str, candidate: str) -> bool:
         """Wait until every write goes to the candidate too; False when nobody wants that any more. JobsUnavailable in the end.
 
         What is copied before would be lost when it changes.
         """
         deadline = self._clock.monotonic() + FOLLOWS_WITHIN_S
         while self._clock.monotonic() < deadline:
-            route = (await self._store.routes()).get(rollout.spec.alias)
-            if route is not None and rollout.candidate in route.plan.followers:
+            route = (await self._store.routes()).get(alias)
+            if route is not None and candidate in route.plan.followers:
                 return True
             if await self._wanted(job) is None:
                 return False
             await asyncio.sleep(_LOOK_S)  # the route is written by another task or process, and the store cannot call
-        raise JobsUnavailable(f"alias {rollout.spec.alias!r} does not lead its writes to {rollout.candidate!r} yet")
+        raise JobsUnavailable(f"alias {alias!r} does not lead its writes to {candidate!r} yet")
 
 
 async def is_there(store: RolloutParts, name: str) -> bool:
@@ -170,8 +175,8 @@ async def is_there(store: RolloutParts, name: str) -> bool:
     return collection is not None and collection.deletion is None
 
 
-def _job_id(rollout: Rollout) -> str:
-    return str(uuid5(NAMESPACE_URL, f"vectis:{ROLLOUT_BUILD}:{rollout.id}:{rollout.attempt}"))
+def _job_id(rollout: Rollout, candidate: Candidate) -> str:
+    return str(uuid5(NAMESPACE_URL, f"vectis:{ROLLOUT_BUILD}:{rollout.id}:{rollout.attempt}:{candidate.variant}"))
 
 
 def _pass_to(permission: Permission, name: str) -> CollectionPass:

@@ -132,6 +132,26 @@ class Estimator:
         return rates_of(job for job in jobs if models.get(job.collection or "") == embedding.model)
 
 
+def together(estimates: Sequence[Estimate]) -> Estimate:
+    """What several builds take, added up; what is unknown of one is unknown of all. `estimates` is not empty."""
+    if len(estimates) == 1:
+        return estimates[0]
+    tokens = sum(each.tokens for each in estimates)
+    cached = sum(each.cached_percent * each.tokens for each in estimates) / max(tokens, 1)
+    return Estimate(
+        documents=sum(each.documents for each in estimates),
+        points=sum(each.points for each in estimates),
+        sampled_documents=sum(each.sampled_documents for each in estimates),
+        chunks=sum(each.chunks for each in estimates),
+        tokens=tokens,
+        cached_percent=round(cached, 1),
+        seconds=_all(each.seconds for each in estimates),
+        money=_all(each.money for each in estimates),
+        measured_jobs=min(each.measured_jobs for each in estimates),
+        unknown={field: why for each in estimates for field, why in each.unknown.items()},
+    )
+
+
 def rates_of(jobs: Iterable[Job]) -> Rates:
     """The rates over all of these jobs together that counted what they did."""
     counted = [job.progress.counts for job in jobs if job.progress.counts.get("chunks")]
@@ -141,6 +161,15 @@ def rates_of(jobs: Iterable[Job]) -> Rates:
         chunk_s=_rate(counted, WORK_MS, "chunks"),
         jobs=len(counted),
     )
+
+
+def _all(known: Iterable[float | None]) -> float | None:
+    added = 0.0
+    for each in known:
+        if each is None:
+            return None
+        added += each
+    return round(added, 6)
 
 
 def _rate(counted: Sequence[Mapping[str, int]], times: tuple[str, ...], what: str) -> float | None:

@@ -1,4 +1,4 @@
-"""Asking both variants the queries whose answers are known."""
+"""Asking all variants the queries whose answers are known."""
 
 from vectis.domain.evidence import JudgedPair
 from vectis.domain.rollouts import Rollout
@@ -14,11 +14,13 @@ class JudgedQueries:
         self._ask = ask
         self._measure = measure
 
-    async def pairs(self, rollout: Rollout) -> tuple[JudgedPair, ...]:
-        """What both collections find now, measured; in the order of the spec. Raises what asking raises."""
-        known = rollout.spec.validation.judged
-        stable, candidate = [await self._measured(rollout, name) for name in (rollout.stable, rollout.candidate)]
-        return tuple(JudgedPair(each.query, *of_both) for each, *of_both in zip(known, stable, candidate, strict=True))
+    async def pairs(self, rollout: Rollout) -> dict[str, tuple[JudgedPair, ...]]:
+        """What the collections find now, measured: of each variant that takes part, with the stable one's, in the order of the
+        spec. Raises what asking raises."""
+        stable = await self._measured(rollout, rollout.stable)
+        found = {each.variant: await self._measured(rollout, each.collection) for each in rollout.running}
+        queries = [each.query for each in rollout.spec.validation.judged]
+        return {name: tuple(map(JudgedPair, queries, stable, measured)) for name, measured in found.items()}
 
     async def _measured(self, rollout: Rollout, collection: str) -> list[dict[str, float]]:
         known = rollout.spec.validation.judged

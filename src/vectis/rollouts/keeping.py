@@ -20,11 +20,11 @@ def needed_by_rollouts(store: RolloutStore) -> Callable[[str], Awaitable[str | N
 
 
 def rollout_at_work(store: RolloutStore) -> Callable[[str], Awaitable[Rollout | None]]:
-    """Gives the rollout that is under way with an alias or collection: as its alias, stable collection or candidate."""
+    """Gives the rollout that is under way with an alias or collection: as its alias, stable collection or a candidate."""
 
     async def at_work_on(name: str) -> Rollout | None:
         for rollout in await store.unfinished_rollouts():
-            if rollout.step not in SETTLED and name in (rollout.spec.alias, rollout.stable, rollout.candidate):
+            if rollout.step not in SETTLED and name in (rollout.spec.alias, *rollout.collections):
                 return rollout
         return None
 
@@ -32,8 +32,9 @@ def rollout_at_work(store: RolloutStore) -> Callable[[str], Awaitable[Rollout | 
 
 
 def _needed(rollout: Rollout) -> tuple[str, ...]:
-    """What a rollout cannot do without: one that builds makes its candidate anew, one that retires leaves what serves no more."""
-    serves = rollout.candidate if rollout.promoted else rollout.stable
-    if rollout.step is Step.RETIRE or (rollout.step is Step.BUILD and rollout.spec.build is not None):
-        return (serves,)
-    return (rollout.stable, rollout.candidate)
+    """What a rollout cannot do without: one that builds makes candidates anew, one that retires leaves what serves no more."""
+    if rollout.step is Step.RETIRE:
+        return (rollout.serving,)
+    if rollout.step is Step.BUILD:
+        return (rollout.stable, *(each.collection for each in rollout.candidates if each.build is None))
+    return rollout.collections

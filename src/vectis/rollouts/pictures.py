@@ -1,4 +1,4 @@
-"""A rollout at one moment, as people on call look at it: where it stands, what both variants answered, what was judged."""
+"""A rollout at one moment, as people on call look at it: where it stands, what the variants answered, what was judged."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,7 +11,7 @@ from vectis.domain.judgements import Judgement
 from vectis.domain.ports.control import CollectionStore
 from vectis.domain.ports.rollouts import RolloutStore
 from vectis.domain.ports.traffic import TrafficStore
-from vectis.domain.rollouts import SETTLED, Rollout, Transition
+from vectis.domain.rollouts import SETTLED, Rollout, Step, Transition
 from vectis.domain.routes import Route
 from vectis.domain.traffic import VariantFigures, added, added_up, figures_of, settled_before
 
@@ -23,13 +23,13 @@ class PictureParts(RolloutStore, CollectionStore, TrafficStore, Protocol):
 
 
 class RolloutPicture(msgspec.Struct, frozen=True):
-    """Where a rollout stands, the alias's route, what each variant answered under that route, what was judged last of this
-    stage, and the last transitions, oldest first."""
+    """Where a rollout stands, the alias's route, what each variant answered under that route, what was judged last of each in
+    this stage, and the last transitions, oldest first."""
 
     rollout: Rollout
     route: Route | None
     figures: dict[str, VariantFigures]
-    judgement: Judgement | None
+    judgements: dict[str, Judgement]
     transitions: list[Transition]
 
 
@@ -54,7 +54,7 @@ class Onlooker:
             rollout=rollout,
             route=route,
             figures={} if route is None else {variant: figures_of(tick) for variant, tick in self._sums.items()},
-            judgement=judged_last(rollout, transitions, judgements),
+            judgements=judged_last((rollout.step, rollout.stage), transitions, judgements),
             transitions=transitions[-TRANSITIONS_SHOWN:],
         )
 
@@ -68,9 +68,12 @@ class Onlooker:
 
 
 def judged_last(
-    rollout: Rollout, transitions: Sequence[Transition], judgements: Mapping[int, Judgement]
-) -> Judgement | None:
-    """Of the judgements, by generation, the last one of the step or stage where the rollout stands."""
-    here = {each.generation for each in transitions if (each.step, each.stage) == (rollout.step, rollout.stage)}
-    judged = [judgement for generation, judgement in judgements.items() if generation in here]
-    return judged[-1] if judged else None
+    place: tuple[Step, int], transitions: Sequence[Transition], judgements: Mapping[int, Mapping[str, Judgement]]
+) -> dict[str, Judgement]:
+    """Of the judgements, by generation and variant, the last ones of this step and stage, by variant."""
+    here = {each.generation for each in transitions if (each.step, each.stage) == place}
+    found: dict[str, Judgement] = {}
+    for generation, judged in judgements.items():
+        if generation in here:
+            found.update(judged)
+    return found

@@ -13,7 +13,7 @@ from vectis.rollouts.building import CandidateBuilder, is_there
 from vectis.rollouts.looks import StageJudge
 from vectis.rollouts.rules import Action, Ask, Build, Move, Retire, SetRoute, Validate, Wait, World, next_action
 from vectis.rollouts.surroundings import CollectionKeeping, HookCaller, Note, RolloutParts
-from vectis.rollouts.transitions import aborted
+from vectis.rollouts.transitions import taken_out
 from vectis.rollouts.validation import NO_SPLIT, Validator
 from vectis.rollouts.witness import RECONCILER, Witness, shares_of, standing_of
 
@@ -97,26 +97,25 @@ class Reconciler:
         rollout = await self._store.rollout(rollout_id)
         if rollout is None:
             return None
-        validation = None
+        validations: dict[str, Judgement] = {}
         if rollout.step is Step.VALIDATE:
-            validation = (await self._store.judgements(rollout_id)).get(rollout.generation)
+            validations = (await self._store.judgements(rollout_id)).get(rollout.generation, {})
         return World(
             now=self._clock.now(),
             rollout=rollout,
             route=(await self._store.routes()).get(rollout.spec.alias),
-            candidate=await self._builder.state(rollout),
-            validation=validation,
-            judgement=await self._judge.judgement(rollout),
-            retired=await self._retired(rollout),
+            candidates=await self._builder.states(rollout),
+            validations=validations,
+            judgements=await self._judge.judgements(rollout),
+            spare=await self._spare(rollout),
         )
 
-    async def _retired(self, rollout: Rollout) -> bool:
-        """Whether the collection that serves no more is gone, or belongs to the next rollout of the alias."""
-        serves_no_more = rollout.stable if rollout.promoted else rollout.candidate
-        if not await is_there(self._store, serves_no_more):
-            return True
+    async def _spare(self, rollout: Rollout) -> tuple[str, ...]:
+        """What serves no more, is still there, and does not belong to the next rollout of the alias."""
         newest, *_ = await self._store.rollouts(limit=1, alias=rollout.spec.alias)
-        return newest.id != rollout.id and serves_no_more in (newest.stable, newest.candidate)
+        needed = () if newest.id == rollout.id else newest.collections
+        spare = [name for name in rollout.collections if name != rollout.serving and name not in needed]
+        return tuple([name for name in spare if await is_there(self._store, name)])
 
     async def _apply(self, world: World, action: Action) -> None:
         rollout = world.rollout
@@ -125,14 +124,14 @@ class Reconciler:
                 await self._keep(rollout, following)
             case SetRoute():
                 await self._set_route(world, action)
-            case Build():
+            case Build(variant):
                 try:
-                    await self._builder.begin(rollout)
+                    await self._builder.begin(rollout, variant)
                 except (InvalidInput, NotFound, Conflict) as error:
-                    await self._keep(rollout, aborted(rollout, f"the candidate could not be built: {error.message}"))
+                    why = f"the candidate could not be built: {error.message}"
+                    await self._keep(rollout, taken_out(rollout, {variant: why}))
             case Validate():
-                judgement = await self._judged(rollout)
-                await self._store.keep_judgement(rollout.id, rollout.generation, judgement)
+                await self._store.keep_judgements(rollout.id, rollout.generation, await self._judged(rollout))
             case Ask(point, agreed, refused):
                 hooks = [hook for hook in rollout.spec.hooks if hook.at is point]
                 answers = [await self._hooks.agrees(hook, point, rollout) for hook in hooks]
@@ -143,11 +142,12 @@ class Reconciler:
             case Wait():
                 pass
 
-    async def _judged(self, rollout: Rollout) -> Judgement:
+    async def _judged(self, rollout: Rollout) -> dict[str, Judgement]:
         try:
             return await self._validator.validate(rollout)
         except (InvalidInput, NotFound) as error:
-            return Judgement(Verdict.ERROR, error.message, (), NO_SPLIT)
+            unknown = Judgement(Verdict.ERROR, error.message, (), NO_SPLIT)
+            return {each.variant: unknown for each in rollout.running}
 
     async def _set_route(self, world: World, action: SetRoute) -> None:
         rollout, alias = world.rollout, world.rollout.spec.alias

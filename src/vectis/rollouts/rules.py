@@ -4,7 +4,7 @@ A reconciler reads the world, asks here, applies the one action and stops; whate
 at the next tick. What people do to a rollout is in vectis.rollouts.verbs.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
@@ -14,15 +14,27 @@ from msgspec.structs import replace
 
 from vectis.domain.judgements import Judgement, Verdict
 from vectis.domain.rollouts import ChangeKind, HookPoint, Phase, Rollout, Stage, Step
-from vectis.domain.routes import CANDIDATE, STABLE, Mirror, Route, RoutePlan, Target
-from vectis.rollouts.transitions import aborted, at_stage, changed, extended, in_grace, paused, stage_of
+from vectis.domain.routes import STABLE, Mirror, Route, RoutePlan, Target
+from vectis.rollouts.judging.deciding import decide
+from vectis.rollouts.transitions import (
+    aborted,
+    at_stage,
+    changed,
+    extended,
+    in_grace,
+    paused,
+    shares_of,
+    stage_of,
+    taken_out,
+    told,
+)
 
 WATCH_MIRROR_PERCENT = 100.0
 """While a promoted candidate is watched, as many queries are mirrored as the bounds of mirroring allow: its time is short."""
 
 
 class CandidateState(StrEnum):
-    """Where the candidate's collection stands. One that is being built is there already, and follows every write."""
+    """Where a candidate's collection stands. One that is being built is there already, and follows every write."""
 
     ABSENT = "absent"
     BUILDING = "building"
@@ -31,27 +43,30 @@ class CandidateState(StrEnum):
 
 
 class World(msgspec.Struct, frozen=True):
-    """Everything that a decision depends on, read just now.
+    """Everything that a decision depends on, read just now; by variant where there is one for each that takes part.
 
-    `judgement` is of the current stage, or of the watch, since `rollout.since`; `validation` of the candidate alone, before any
-    traffic. Both are None while nobody judged. `retired` says that the collection that serves no more is gone.
+    `judgements` are of the current stage, or of the watch, since `rollout.since`, and in the switch what was judged last in the
+    stage before; `validations` of the candidates alone, before any traffic. Both are empty while nobody judged. `spare` are the
+    collections that serve no more, are still there, and belong to no later rollout.
     """
 
     now: datetime
     rollout: Rollout
     route: Route | None
-    candidate: CandidateState
-    validation: Judgement | None = None
-    judgement: Judgement | None = None
-    retired: bool = False
+    candidates: Mapping[str, CandidateState]
+    validations: Mapping[str, Judgement] = {}
+    judgements: Mapping[str, Judgement] = {}
+    spare: tuple[str, ...] = ()
 
 
 class Build(msgspec.Struct, frozen=True, tag="build"):
-    """See to it that the job that builds the candidate exists; one per rollout and attempt."""
+    """See to it that the job that builds a candidate exists; one per rollout, attempt and variant."""
+
+    variant: str
 
 
 class Validate(msgspec.Struct, frozen=True, tag="validate"):
-    """See to it that the candidate is validated."""
+    """See to it that the candidates are validated."""
 
 
 class SetRoute(msgspec.Struct, frozen=True, tag="set_route"):
@@ -91,24 +106,25 @@ class Wait(msgspec.Struct, frozen=True, tag="wait"):
 Action = Build | Validate | SetRoute | Ask | Move | Retire | Wait
 
 
-def plan_of(rollout: Rollout, candidate: CandidateState) -> RoutePlan:
+def plan_of(rollout: Rollout, candidates: Mapping[str, CandidateState]) -> RoutePlan:
     """What the alias is to resolve to, and what is written and asked besides.
 
-    The candidate follows every write from the moment that it is there until all is decided; after promotion the collection
-    that served before does, so that going back loses nothing.
+    A candidate follows every write from the moment that it is there until all is decided, and as long as what was found good may
+    still be promoted; after promotion the collection that served before does, so that going back loses nothing.
 
     The salt of a plan that shall stay is its switch's own, so that each switch writes: an abort that found the route as it
     should be and left it would leave its version too, and a late write that was decided before would still be taken.
     """
-    switch = _switch_of(rollout)
-    targets = _targets(rollout)
+    switch, targets = _switch_of(rollout), _targets(rollout)
     if rollout.promoted:
         return RoutePlan(targets, switch, (rollout.stable,), _mirror(rollout))
+    following = (CandidateState.BUILDING, CandidateState.READY)
+    there = tuple(each.collection for each in rollout.running if candidates[each.variant] in following)
     if rollout.step not in (Step.BUILD, Step.VALIDATE, Step.STAGE):
-        return RoutePlan(targets, switch)
-    if candidate not in (CandidateState.BUILDING, CandidateState.READY):
+        return RoutePlan(targets, switch, there if rollout.phase is Phase.HEALTHY else ())
+    if not there:
         return RoutePlan(targets)
-    followers = tuple(each for each in (rollout.stable, rollout.candidate) if each != targets[0].collection)
+    followers = tuple(each for each in (rollout.stable, *there) if each != targets[0].collection)
     if len(targets) == 1:
         return RoutePlan(targets, "", followers, _mirror(rollout))
     return RoutePlan(targets, rollout.id, followers, _mirror(rollout), stage_of(rollout).interleave_percent)
@@ -119,13 +135,13 @@ def _switch_of(rollout: Rollout) -> str:
 
 
 def _mirror(rollout: Rollout) -> Mirror | None:
-    """The collection that does not come first in the route is asked what the first one was."""
+    """What does not come first in the route is asked what the first one was."""
     percent = _mirror_percent(rollout)
     if percent <= 0:
         return None
-    as_stable = _targets(rollout)[0].collection == rollout.candidate
-    exact = rollout.spec.change is ChangeKind.INDEX_CONFIG
-    return Mirror(rollout.stable if as_stable else rollout.candidate, percent, exact=exact, as_stable=as_stable)
+    as_stable = _targets(rollout)[0].collection != rollout.stable
+    asked = {each.variant: rollout.stable if as_stable else each.collection for each in rollout.running}
+    return Mirror(asked, percent, exact=rollout.spec.change is ChangeKind.INDEX_CONFIG, as_stable=as_stable)
 
 
 def _mirror_percent(rollout: Rollout) -> float:
@@ -135,15 +151,25 @@ def _mirror_percent(rollout: Rollout) -> float:
 
 
 def _targets(rollout: Rollout) -> tuple[Target, ...]:
-    """How the traffic is shared out. The candidate comes last, so that growing shares only ever win users."""
-    if rollout.promoted:
-        return (Target(rollout.candidate, STABLE),)
-    weight = stage_of(rollout).weight_percent if rollout.step is Step.STAGE else 0.0
-    if weight <= 0:
-        return (Target(rollout.stable, STABLE),)
-    if weight >= 100:
-        return (Target(rollout.candidate, CANDIDATE),)
-    return (Target(rollout.stable, STABLE, 100 - weight), Target(rollout.candidate, CANDIDATE, weight))
+    """How the traffic is shared out. Candidates come last, so that growing shares only ever win users.
+
+    The stable collection answers in the place of a variant that was taken out, under a name of its own: so no user of another
+    variant moves, and what the others are held against keeps its share.
+    """
+    shares = shares_of(rollout)
+    left = round(100 - sum(shares.values()), 2)
+    if left >= 100:
+        return (Target(rollout.serving, STABLE),)
+    stable = (Target(rollout.stable, STABLE, left),) if left > 0 else ()
+    return (
+        *stable,
+        *(
+            Target(rollout.stable, f"{each.variant}_out", shares[each.variant])
+            if each.out
+            else Target(each.collection, each.variant, shares[each.variant])
+            for each in rollout.candidates
+        ),
+    )
 
 
 def judged_stages(rollout: Rollout) -> int:
@@ -156,7 +182,7 @@ def next_action(world: World) -> Action:
     rollout = world.rollout
     if rollout.step in _SETTLED:
         return _SETTLED[rollout.step](world)
-    plan = plan_of(rollout, world.candidate)
+    plan = plan_of(rollout, world.candidates)
     if world.route is None or world.route.plan != plan:
         return SetRoute(plan, read_version=0 if world.route is None else world.route.version)
     return _STEPS[rollout.step](world)
@@ -164,26 +190,37 @@ def next_action(world: World) -> Action:
 
 def _build(world: World) -> Action:
     rollout = world.rollout
-    if rollout.phase is Phase.PAUSED or world.candidate is CandidateState.BUILDING:
+    if rollout.phase is Phase.PAUSED:
         return Wait()
-    if world.candidate is CandidateState.ABSENT:
-        return Build()
-    if world.candidate is CandidateState.BROKEN:
-        return Move(aborted(rollout, "the candidate could not be built"))
+    stand = {
+        state: [each.variant for each in rollout.running if world.candidates[each.variant] is state]
+        for state in CandidateState
+    }
+    if absent := stand[CandidateState.ABSENT]:
+        return Build(absent[0])
+    if broken := stand[CandidateState.BROKEN]:
+        return Move(taken_out(rollout, dict.fromkeys(broken, "the candidate could not be built")))
+    if stand[CandidateState.BUILDING]:
+        return Wait()
     return Move(changed(rollout, step=Step.VALIDATE, reason="the candidate is built"))
 
 
 def _validate(world: World) -> Action:
-    rollout, validation = world.rollout, world.validation
+    rollout, found = world.rollout, world.validations
     if rollout.phase is Phase.PAUSED:
         return Wait()
     if rollout.skip is None:
-        if validation is None:
+        if not found:
             return Validate()
-        if validation.verdict is Verdict.FAILED:
-            return Move(aborted(rollout, f"the candidate is not valid: {validation.reason}"))
-        if validation.verdict is not Verdict.SUCCESSFUL:
-            return Move(paused(rollout, f"validation is {validation.verdict}: {validation.reason}"))
+        failed = {variant: each.reason for variant, each in found.items() if each.verdict is Verdict.FAILED}
+        if failed:
+            return Move(
+                taken_out(rollout, {name: f"the candidate is not valid: {why}" for name, why in failed.items()})
+            )
+        unsure = {variant: each for variant, each in found.items() if each.verdict is not Verdict.SUCCESSFUL}
+        if unsure:
+            said = {variant: f"validation is {each.verdict}: {each.reason}" for variant, each in unsure.items()}
+            return Move(paused(rollout, told(rollout, said)))
     return _onward(rollout, HookPoint.START, 0, "the candidate is valid")
 
 
@@ -191,32 +228,41 @@ def _stage(world: World) -> Action:
     rollout, stage = world.rollout, stage_of(world.rollout)
     if rollout.since is None:
         return Move(_begun(world, reason=rollout.reason))
-    verdict, said = _verdict(world, stage)
     named = f"stage {rollout.stage + 1}"
-    if verdict is Verdict.FAILED and rollout.spec.policy.on_failed == "abort":
-        return Move(aborted(rollout, f"{named} failed: {said}"))
+    found = _verdicts(world, stage)
+    failed = {variant: f"{named} failed: {said}" for variant, said in found[Verdict.FAILED].items()}
+    if failed and rollout.spec.policy.on_failed == "abort":
+        return Move(taken_out(rollout, failed))
     if rollout.phase is Phase.PAUSED:
         return Wait()
-    if verdict is Verdict.FAILED:
-        return Move(paused(rollout, f"{named} failed: {said}"))
+    if failed:
+        return Move(paused(rollout, told(rollout, failed)))
     least = rollout.since + timedelta(seconds=stage.duration_s)
     if world.now < least:
         return Wait(least)
-    if verdict is Verdict.SUCCESSFUL:
+    passed = found[Verdict.SUCCESSFUL]
+    if len(passed) == len(rollout.running):
         if stage.manual and rollout.skip is None:
             return Move(paused(rollout, f"{named} passed and waits for promote"))
-        return _onward(rollout, HookPoint.STAGE, rollout.stage + 1, f"{named} passed: {said}")
+        return _onward(rollout, HookPoint.STAGE, rollout.stage + 1, f"{named} passed: {told(rollout, passed)}")
     latest = rollout.since + timedelta(seconds=max(stage.duration_s, stage.duration_max_s) + rollout.extended_s)
     if world.now < latest:
         return Wait(latest)
-    return Move(_undecided(rollout, stage, verdict, f"{named} is {verdict}: {said}"))
+    return Move(_undecided(rollout, stage, found))
 
 
-def _verdict(world: World, stage: Stage) -> tuple[Verdict, str]:
-    """What the stage is taken for, and why."""
-    if world.rollout.skip is not None:
-        return Verdict.SUCCESSFUL, f"skipped, {world.rollout.skip}"
-    judgement = world.judgement
+def _verdicts(world: World, stage: Stage) -> dict[Verdict, dict[str, str]]:
+    """By verdict, the variants that the stage is taken for so, each with why."""
+    found: dict[Verdict, dict[str, str]] = {verdict: {} for verdict in Verdict}
+    for each in world.rollout.running:
+        verdict, said = _verdict(world.rollout, world.judgements.get(each.variant), stage)
+        found[verdict][each.variant] = said
+    return found
+
+
+def _verdict(rollout: Rollout, judgement: Judgement | None, stage: Stage) -> tuple[Verdict, str]:
+    if rollout.skip is not None:
+        return Verdict.SUCCESSFUL, f"skipped, {rollout.skip}"
     if not stage.is_judged and (judgement is None or judgement.verdict is not Verdict.FAILED):
         return Verdict.SUCCESSFUL, "there is nothing to compare with"
     if judgement is None:
@@ -230,13 +276,16 @@ def _begun(world: World, **changes: Any) -> Rollout:
     return changed(world.rollout, since=world.now, route_version=version, **changes)
 
 
-def _undecided(rollout: Rollout, stage: Stage, verdict: Verdict, reason: str) -> Rollout:
-    """The stage has had its time. Having no figures is never a reason to go on, nor to take the candidate back."""
-    policy = rollout.spec.policy
-    if verdict is not Verdict.ERROR and policy.on_inconclusive == "abort":
-        return aborted(rollout, reason)
-    may_extend = policy.on_inconclusive == "extend" and rollout.extensions < policy.extensions_max
-    if verdict is not Verdict.ERROR and may_extend:
+def _undecided(rollout: Rollout, stage: Stage, found: Mapping[Verdict, Mapping[str, str]]) -> Rollout:
+    """The stage has had its time. Having no figures is never a reason to go on, nor to take a candidate back."""
+    policy, named = rollout.spec.policy, f"stage {rollout.stage + 1}"
+    blind, unsure = found[Verdict.ERROR], found[Verdict.INCONCLUSIVE]
+    if blind:
+        return paused(rollout, f"{named} is error: {told(rollout, blind)}")
+    if policy.on_inconclusive == "abort":
+        return taken_out(rollout, {variant: f"{named} is inconclusive: {said}" for variant, said in unsure.items()})
+    reason = f"{named} is inconclusive: {told(rollout, unsure)}"
+    if policy.on_inconclusive == "extend" and rollout.extensions < policy.extensions_max:
         return extended(rollout, stage.duration_s or stage.duration_max_s, reason)
     return paused(rollout, reason)
 
@@ -246,11 +295,14 @@ def _switch(world: World) -> Action:
     rollout = world.rollout
     if rollout.promoted:
         return Move(_begun(world, step=Step.WATCH, reason="the candidate serves all traffic"))
-    return Move(in_grace(rollout, world.now, rollout.reason))
+    if rollout.phase is not Phase.HEALTHY:
+        return Move(in_grace(rollout, world.now, rollout.reason))
+    decision = decide(rollout.candidates, world.judgements, by=rollout.spec.decides_by)
+    return Move(in_grace(rollout, world.now, rollout.reason, decision=decision))
 
 
 def _watch(world: World) -> Action:
-    rollout, judgement = world.rollout, world.judgement
+    rollout, judgement = world.rollout, world.judgements.get(world.rollout.chosen)
     if judgement is not None and judgement.verdict is Verdict.FAILED and rollout.skip is None:
         reason = f"failed while watched: {judgement.reason}"
         if rollout.spec.policy.on_failed == "abort":
@@ -269,7 +321,7 @@ def _grace(world: World) -> Action:
     rollout, route = world.rollout, world.route
     if route is not None and route.plan.mirror is not None and route.plan.salt == _switch_of(rollout):
         return SetRoute(replace(route.plan, mirror=None), route.version)  # the watch is over
-    if rollout.spec.grace_s is None or world.retired:
+    if rollout.spec.grace_s is None or not world.spare:
         return _done(world)
     end = (rollout.since or world.now) + timedelta(seconds=rollout.spec.grace_s)
     if world.now < end:
@@ -280,9 +332,9 @@ def _grace(world: World) -> Action:
 
 def _retire(world: World) -> Action:
     rollout = world.rollout
-    if world.retired:
+    if not world.spare:
         return _done(world)
-    collection = rollout.stable if rollout.promoted else rollout.candidate
+    collection = world.spare[0]
     if world.route is not None and collection in world.route.plan.followers:
         others = tuple(each for each in world.route.plan.followers if each != collection)
         return SetRoute(replace(world.route.plan, followers=others), world.route.version)

@@ -18,8 +18,9 @@ from vectis.domain.rollouts import SETTLED, Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Route
 from vectis.domain.schema import check_name
 from vectis.rollouts.building import is_there
-from vectis.rollouts.estimating import Estimate, Estimator
+from vectis.rollouts.estimating import Estimate, Estimator, together
 from vectis.rollouts.pictures import Onlooker, PictureParts, RolloutPicture
+from vectis.rollouts.proposals import Proposal, accepted
 from vectis.rollouts.specs import QUERIES_MAX, check_spec, warnings_of
 from vectis.rollouts.surroundings import CollectionKeeping, RolloutParts
 from vectis.rollouts.verbs import Verb, apply_verb
@@ -34,11 +35,11 @@ class RolloutDesk(RolloutParts, PictureParts, Protocol):
 
 
 class ExplainedRollout(msgspec.Struct, frozen=True):
-    """A rollout with its history and what was judged, by generation."""
+    """A rollout with its history and what was judged, by generation and variant."""
 
     rollout: Rollout
     transitions: list[Transition]
-    judgements: dict[int, Judgement]
+    judgements: dict[int, dict[str, Judgement]]
 
 
 class AliasStanding(msgspec.Struct, frozen=True):
@@ -75,10 +76,10 @@ class RolloutService:
         self._clock = clock
         self._hook_urls = frozenset(hook_urls)
 
-    async def start(self, by: CollectionPass, spec: RolloutSpec, candidate: CollectionPass | None) -> Rollout:
-        """Begin a rollout of the alias that `by` is for, to a candidate that is there or that the spec says how to build.
+    async def start(self, by: CollectionPass, spec: RolloutSpec, proposals: Sequence[Proposal]) -> Rollout:
+        """Begin a rollout of the alias that `by` is for, to candidates that are there or are to be built.
 
-        Raises InvalidInput, InvalidName, LimitExceeded; NotFound for the alias, CollectionNotFound for the candidate; Conflict
+        Raises InvalidInput, InvalidName, LimitExceeded; NotFound for the alias, CollectionNotFound for a candidate; Conflict
         while another rollout of the alias is under way; EmbedderUnavailable when there is none for what is to be built.
         """
         by.require(Permission.WRITE_COLLECTIONS)
@@ -86,39 +87,42 @@ class RolloutService:
         check_spec(spec)
         self._check_asked(spec)
         stable, now = await self._stable(by), self._clock.now()
-        name = await self._given(by, candidate, stable) if candidate else f"{by.collection}_green_{now.timestamp():.0f}"
-        if (candidate is None) != (spec.build is not None):
-            raise InvalidInput(
-                "candidate: name a collection that is there, or say with build how to make one; one of both",
-                field="candidate",
-            )
+        for proposal in proposals:
+            if proposal.given is not None:
+                await self._check_given(by, proposal.given, stable)
+        candidates = accepted(spec, proposals, unix_time=now.timestamp())
         await self._check_validation(spec, stable)
-        if spec.build is not None:
-            check_name(name)
-            await self._check_embedder(await self._collections.cloned(by, spec.build))
-        rollout = Rollout(uuid4().hex, spec, stable, name, created_at=now)
+        for each in candidates:
+            if each.build is not None:
+                check_name(each.collection)
+                await self._check_embedder(await self._collections.cloned(by, each.build))
+        rollout = Rollout(uuid4().hex, spec, stable, candidates, created_at=now)
         await self._store.add_rollout(rollout, by=by.caller.name)
         return rollout
 
-    async def estimate(self, by: CollectionPass, spec: RolloutSpec) -> Estimate:
-        """What building the candidate of such a rollout would take. Nothing is begun. Raises as `start` does."""
+    async def estimate(self, by: CollectionPass, spec: RolloutSpec, proposals: Sequence[Proposal]) -> Estimate:
+        """What building the candidates of such a rollout would take, added up. Nothing is begun. Raises as `start` does."""
         by.require(Permission.WRITE_COLLECTIONS)
         spec = replace(spec, alias=by.collection)
         check_spec(spec)
         stable = await self._stable(by)
-        if spec.build is None:
+        candidates = accepted(spec, proposals, unix_time=self._clock.now().timestamp())
+        builds = [each.build for each in candidates if each.build is not None]
+        if not builds:
             raise InvalidInput("build: without it nothing is built that could be estimated", field="build")
-        estimate = await self._estimator.estimate(stable, await self._collections.cloned(by, spec.build))
-        return replace(estimate, warnings=warnings_of(spec))
+        profiles = [await self._collections.cloned(by, build) for build in builds]
+        estimates = [await self._estimator.estimate(stable, profile) for profile in profiles]
+        return replace(together(estimates), warnings=warnings_of(spec, variants=len(candidates)))
 
     async def change(
-        self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None
+        self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None, variant: str = ""
     ) -> SteeredRollout:
-        """Do something to a rollout. Raises RolloutNotFound; InvalidInput without a reason; Conflict where it makes no sense."""
+        """Do something to a rollout. Raises RolloutNotFound; InvalidInput without a reason, or for a variant that takes no part;
+        Conflict where it makes no sense."""
         by.require(Permission.WRITE_COLLECTIONS)
         rollout = await self._seen(by, rollout_id)
         now = self._clock.now()
-        following = apply_verb(rollout, verb, now=now, reason=reason, by_s=by_s)
+        following = apply_verb(rollout, verb, now=now, reason=reason, by_s=by_s, variant=variant)
         if not await self._store.keep_rollout(following, by=f"{by.caller.name} {verb}", now=now):
             raise Conflict(
                 f"rollout {rollout_id!r} has moved on meanwhile: look at it (`vectis rollout show {rollout_id}`) and repeat",
@@ -179,7 +183,7 @@ class RolloutService:
             raise NotFound(f"alias: no alias is called {by.collection[:140]!r}; set it first", field="alias")
         return route.targets[0].collection
 
-    async def _given(self, by: CollectionPass, candidate: CollectionPass, stable: str) -> str:
+    async def _check_given(self, by: CollectionPass, candidate: CollectionPass, stable: str) -> None:
         candidate.require(Permission.WRITE_COLLECTIONS)
         name = candidate.collection
         if not await is_there(self._store, name):
@@ -188,7 +192,6 @@ class RolloutService:
             raise InvalidInput(
                 f"candidate: {name!r} must be another collection of the alias's tenant", field="candidate"
             )
-        return name
 
     async def _check_embedder(self, profile: CollectionProfile) -> None:
         """A candidate without vectors never gets ready: its model is asked for one before anything begins."""

@@ -8,7 +8,7 @@ from vectis.domain.judgements import Analysis, Metric
 from vectis.domain.rollouts import ChangeKind, RolloutSpec, Stage, Strategy
 from vectis.rollouts.judged_queries import JUDGED_METRICS
 from vectis.rollouts.judging.defaults import OF_PAIRS, stage_analysis, watch_analysis
-from vectis.rollouts.judging.judge import queries_to_pass
+from vectis.rollouts.judging.judge import queries_to_pass, shared_among
 
 QUERIES_MAX = 1000
 """Queries of `validation`, judged ones and others."""
@@ -28,12 +28,10 @@ def check_spec(spec: RolloutSpec) -> None:
     _refuse(spec.watch_s < 0, "watch_s", "must not be negative")
     _refuse(spec.grace_s is not None and spec.grace_s < 0, "grace_s", "must not be negative")
     _refuse(spec.policy.extensions_max < 0, "policy.extensions_max", "must not be negative")
-    other_vectors = spec.build is not None and spec.build.embedding is not None
-    _refuse(
-        other_vectors and spec.change is not ChangeKind.REEMBED,
-        "change",
-        "with build.embedding it is reembed: nothing else compares answers between other vectors",
-    )
+    if spec.decides_by is not None:
+        judged = {metric.name for stage in spec.stages for metric in analysis_of(spec, stage).metrics}
+        _refuse(spec.promotes, "decides_by", "is for what ends with a decision, and this rollout promotes by itself")
+        _refuse(spec.decides_by not in judged, "decides_by", f"{spec.decides_by} is not judged in any stage")
     for number, hook in enumerate(spec.hooks):
         _refuse(not hook.url.startswith(("http://", "https://")), f"hooks[{number}].url", "must be http or https")
         _refuse(not 0 < hook.timeout_s <= 60, f"hooks[{number}].timeout_s", "must be above 0 and 60 at most")
@@ -54,12 +52,13 @@ def analysis_of(spec: RolloutSpec, stage: Stage | None) -> Analysis:
     return stage_analysis(spec.change, stage, has_judged=bool(spec.validation.judged))
 
 
-def warnings_of(spec: RolloutSpec) -> tuple[str, ...]:
-    """What will keep stages from passing by themselves: fewer judged queries than their metrics need to be sure."""
+def warnings_of(spec: RolloutSpec, *, variants: int = 1) -> tuple[str, ...]:
+    """What will keep stages from passing by themselves: fewer judged queries than their metrics need to be sure of each of so
+    many variants."""
     given = len(spec.validation.judged)
     short: defaultdict[str, list[str]] = defaultdict(list)
     for metric, analysis in _judged_metrics(spec):
-        needed = queries_to_pass(metric, analysis, most=QUERIES_MAX)
+        needed = queries_to_pass(metric, shared_among(analysis, variants), most=QUERIES_MAX)
         if needed is None or needed > given:
             fewest = f"{needed} at least" if needed else f"more than {QUERIES_MAX}"
             short[f"{fewest} to be sure within a tolerance of {metric.tolerance:g}"].append(metric.name)

@@ -27,10 +27,17 @@ STAGES: dict[Strategy, tuple[Stage, ...]] = {
 """A blue-green rollout is validated before and watched after the switch, and has no stage between."""
 
 
-def default_spec(alias: str, strategy: Strategy, change: ChangeKind) -> RolloutSpec:
-    """The spec of this strategy with nothing else said. Shadows and experiments end with what they found and promote nothing."""
+def default_spec(
+    alias: str, strategy: Strategy, change: ChangeKind, *, weight_percent: float | None = None
+) -> RolloutSpec:
+    """The spec of this strategy with nothing else said. Shadows and experiments end with what they found and promote nothing.
+
+    `weight_percent` is what all variants of an experiment get together.
+    """
     promotes = strategy in (Strategy.BLUE_GREEN, Strategy.CANARY)
     stages = STAGES[strategy]
+    if strategy is Strategy.EXPERIMENT and weight_percent is not None:
+        stages = tuple(replace(stage, weight_percent=weight_percent) for stage in stages)
     if change in (ChangeKind.INDEX_CONFIG, ChangeKind.REFRESH):
         stages = tuple(
             replace(stage, mirror_percent=stage.mirror_percent or MIRRORED_PERCENT) if stage.is_judged else stage

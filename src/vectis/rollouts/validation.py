@@ -1,4 +1,4 @@
-"""Validating a candidate before it gets traffic: does it hold what it should, does it find what it should."""
+"""Validating candidates before they get traffic: does each hold what it should, does it find what it should."""
 
 from collections.abc import Sequence
 from statistics import fmean
@@ -34,43 +34,47 @@ class Validator:
         self._ask = ask
         self._judged_queries = judged
 
-    async def validate(self, rollout: Rollout) -> Judgement:
-        """Failed as soon as one check failed. The queries are all there are, so their figures are compared as they are."""
+    async def validate(self, rollout: Rollout) -> dict[str, Judgement]:
+        """By variant that takes part, failed as soon as one check failed. The queries are all there are, so their figures are
+        compared as they are."""
+        asked = bool(rollout.spec.validation.judged)
+        judged = await self._judged_queries.pairs(rollout) if asked else {}
+        return {
+            each.variant: await self._judge(rollout, each.collection, judged.get(each.variant, ()))
+            for each in rollout.running
+        }
+
+    async def _judge(self, rollout: Rollout, candidate: str, judged: Sequence[JudgedPair]) -> Judgement:
         found = [
-            await self._counts(rollout),
-            await missed_writes(self._store, rollout.candidate),
-            await compare_payloads(self._points, rollout.stable, rollout.candidate),
+            await self._counts(rollout, candidate),
+            await missed_writes(self._store, candidate),
+            await compare_payloads(self._points, rollout.stable, candidate),
         ]
         if rollout.spec.validation.queries:
-            found.append(await self._queries(rollout))
-        if rollout.spec.validation.judged:
-            found += await self._judged(rollout)
+            found.append(await self._queries(rollout.spec.validation.queries, candidate))
+        if judged:
+            found += [_compared(name, judged) for name in JUDGED_METRICS]
         failed = [each for each in found if each.verdict is Verdict.FAILED]
         reason = "; ".join(f"{each.name}: {each.reason}" for each in failed) or "every check passed"
         return Judgement(Verdict.FAILED if failed else Verdict.SUCCESSFUL, reason, tuple(found), NO_SPLIT)
 
-    async def _counts(self, rollout: Rollout) -> MetricJudgement:
+    async def _counts(self, rollout: Rollout, name: str) -> MetricJudgement:
         collection = await self._store.collection(rollout.stable)
         of_documents = collection is not None and collection.profile.embedding is not None
         count = self._store.count_documents if of_documents else self._points.count
-        stable, candidate = await count(rollout.stable), await count(rollout.candidate)
+        stable, candidate = await count(rollout.stable), await count(name)
         difference = abs(candidate - stable) / max(stable, 1)
         what = "documents" if of_documents else "points"
         reason = f"{candidate} of {stable} {what}"
         tolerance = REFRESH_TOLERANCE if rollout.spec.change is ChangeKind.REFRESH else COUNT_TOLERANCE
         return _figures(what, reason, stable, candidate, difference, tolerance)
 
-    async def _queries(self, rollout: Rollout) -> MetricJudgement:
-        queries = rollout.spec.validation.queries
-        empty = [query for query in queries if not await self._ask(rollout.candidate, query)]
+    async def _queries(self, queries: Sequence[str], candidate: str) -> MetricJudgement:
+        empty = [query for query in queries if not await self._ask(candidate, query)]
         named = ", ".join(repr(query[:80]) for query in empty[:3])
         reason = f"{len(queries) - len(empty)} of {len(queries)} queries find something" + (named and f", not {named}")
         share = len(empty) / len(queries)
         return _figures("validation_queries", reason, 0, share, share, 0)
-
-    async def _judged(self, rollout: Rollout) -> list[MetricJudgement]:
-        pairs = await self._judged_queries.pairs(rollout)
-        return [_compared(name, pairs) for name in JUDGED_METRICS]
 
 
 async def missed_writes(store: DivergenceStore, candidate: str) -> MetricJudgement:

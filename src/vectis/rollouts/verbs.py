@@ -4,6 +4,8 @@ from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
 
+from msgspec.structs import replace
+
 from vectis.domain.errors import Conflict, InvalidInput
 from vectis.domain.rollouts import Phase, Rollout, Step
 from vectis.rollouts.transitions import aborted, at_stage, changed, extended, paused, stage_of, switched
@@ -29,15 +31,22 @@ EXPLAINED = frozenset({Verb.PROMOTE, Verb.PROMOTE_FULL, Verb.SKIP})
 _UNDER_WAY = (Step.BUILD, Step.VALIDATE, Step.STAGE)
 
 
-def apply_verb(rollout: Rollout, verb: Verb, *, now: datetime, reason: str = "", by_s: float | None = None) -> Rollout:
+def apply_verb(
+    rollout: Rollout, verb: Verb, *, now: datetime, reason: str = "", by_s: float | None = None, variant: str = ""
+) -> Rollout:
     """The rollout after the verb, one generation further.
 
-    `by_s` is for extend, else one more least duration of the stage. InvalidInput when a reason is missing; Conflict when the
-    verb makes no sense where the rollout stands.
+    `by_s` is for extend, else one more least duration of the stage; `variant` for promote_full, else the one decided for, or the
+    only one. InvalidInput when a reason is missing or there is no such variant; Conflict when the verb makes no sense where the
+    rollout stands.
     """
     if verb in EXPLAINED and not reason.strip():
         raise InvalidInput(f"reason: {verb} goes past a judgement, say why", field="reason")
+    if variant and verb is not Verb.PROMOTE_FULL:
+        raise InvalidInput(f"variant: {verb} is about all of them, leave it out", field="variant")
     match verb:
+        case Verb.PROMOTE_FULL:
+            return _promote_full(rollout, reason, variant)
         case Verb.EXTEND:
             return _extend(rollout, now, reason, by_s)
         case Verb.RESUME:
@@ -69,11 +78,22 @@ def _promote(rollout: Rollout, reason: str) -> Rollout:
     return at_stage(rollout, rollout.stage + 1, reason)
 
 
-def _promote_full(rollout: Rollout, reason: str) -> Rollout:
-    """Also what a shadow or an experiment found good, while its candidate is kept."""
-    found_good = rollout.step is Step.GRACE and rollout.phase is Phase.HEALTHY and not rollout.promoted
+def _promote_full(rollout: Rollout, reason: str, variant: str) -> Rollout:
+    """Also what a shadow or an experiment found good, while its candidates are kept."""
+    found_good = _is_kept(rollout) and rollout.phase is Phase.HEALTHY and not rollout.promoted
     _require(rollout.step is Step.STAGE or found_good, rollout, Verb.PROMOTE_FULL)
-    return switched(rollout, reason)
+    return switched(rollout, _chosen(rollout, variant), reason)
+
+
+def _chosen(rollout: Rollout, variant: str) -> str:
+    """The variant that is meant, which must take part."""
+    running = [each.variant for each in rollout.running]
+    decided = "" if rollout.decision is None else rollout.decision.better
+    chosen = variant or (running[0] if len(rollout.candidates) == 1 else decided)
+    if chosen not in running:
+        why = f"{chosen!r} takes no part" if chosen else "none was decided for"
+        raise InvalidInput(f"variant: {why}; name one of {', '.join(running)}", field="variant")
+    return chosen
 
 
 def _abort(rollout: Rollout, reason: str) -> Rollout:
@@ -93,6 +113,8 @@ def _retry(rollout: Rollout, reason: str) -> Rollout:
         extended_s=0.0,
         extensions=0,
         asked=frozenset[str](),
+        candidates=tuple(replace(each, out="") for each in rollout.candidates),
+        decision=None,
         reason=reason,
     )
 
@@ -116,7 +138,7 @@ def _skip(rollout: Rollout, reason: str) -> Rollout:
 
 def _undo(rollout: Rollout, reason: str) -> Rollout:
     """Back to the stable variant after promotion, while its collection is kept."""
-    kept = rollout.step not in (Step.RETIRE, Step.DONE) or rollout.spec.grace_s is None
+    kept = rollout.step in (Step.SWITCH, Step.WATCH) or _is_kept(rollout)
     _require(rollout.promoted and kept, rollout, Verb.UNDO)
     return aborted(rollout, reason or "undone")
 
@@ -124,12 +146,16 @@ def _undo(rollout: Rollout, reason: str) -> Rollout:
 _VERBS: dict[Verb, Callable[[Rollout, str], Rollout]] = {
     Verb.PAUSE: _pause,
     Verb.PROMOTE: _promote,
-    Verb.PROMOTE_FULL: _promote_full,
     Verb.ABORT: _abort,
     Verb.RETRY: _retry,
     Verb.SKIP: _skip,
     Verb.UNDO: _undo,
 }
+
+
+def _is_kept(rollout: Rollout) -> bool:
+    """Whether what serves no more is still there."""
+    return rollout.step is Step.GRACE or (rollout.step is Step.DONE and rollout.spec.grace_s is None)
 
 
 def _is_waiting(rollout: Rollout) -> bool:
@@ -155,7 +181,7 @@ def _instead(rollout: Rollout) -> str:
         Step.STAGE: "pause, resume, promote, skip, extend and abort work",
         Step.SWITCH: "only undo works, after promotion",
         Step.WATCH: "pause, resume, skip and undo work",
-        Step.GRACE: "undo works after promotion, retry after an abort",
+        Step.GRACE: "undo works after promotion, promote_full where nothing was promoted, retry after an abort",
         Step.RETIRE: "nothing works until the collection is removed",
         Step.DONE: "retry works after an abort; else start another rollout",
     }

@@ -79,15 +79,19 @@ class Witness:
 
 def standing_of(rollout: Rollout) -> dict[str, Any]:
     """Where a rollout stands, for the audit."""
-    names = ("generation", "attempt", "phase", "step", "stage", "promoted", "skip", "reason")
-    return {name: getattr(rollout, name) for name in names}
+    names = ("generation", "attempt", "phase", "step", "stage", "promoted", "chosen", "skip", "reason")
+    out = {each.variant: each.out for each in rollout.candidates if each.out}
+    return {name: getattr(rollout, name) for name in names} | {"out": out}
 
 
 def shares_of(plan: RoutePlan) -> dict[str, Any]:
     """What an alias leads to, for the audit."""
+    targets: dict[str, float] = {}
+    for target in plan.targets:
+        targets[target.collection] = round(targets.get(target.collection, 0.0) + target.weight_percent, 2)
     return {
-        "targets": {target.collection: target.weight_percent for target in plan.targets},
+        "targets": targets,
         "followers": list(plan.followers),
-        "mirror": None if plan.mirror is None else plan.mirror.collection,
+        "mirror": None if plan.mirror is None else plan.mirror.collections,
         "interleave_percent": plan.interleave_percent,
     }

@@ -100,8 +100,9 @@ async def rollout_standings(store: RolloutStore, now: datetime) -> RolloutStandi
         since = rollout.created_at
         for earlier, later in pairwise(transitions):
             since = later.at if later.phase is not earlier.phase else since
-        judgement = judged_last(rollout, transitions, await store.judgements(rollout.id))
-        standings.append(RolloutStanding(rollout, since, judgement))
+        place = (rollout.step, rollout.stage)
+        judgements = judged_last(place, transitions, await store.judgements(rollout.id))
+        standings.append(RolloutStanding(rollout, since, judgements))
     return RolloutStandings(standings, await store.switches(), now)
 
 

@@ -1,4 +1,4 @@
-"""Queries asked of both variants of an alias, behind the answers: nobody gets to see these, and they give way to everything."""
+"""Queries asked of two variants of an alias, behind the answers: nobody gets to see these, and they give way to everything."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -42,12 +42,12 @@ class Shadows:
         self._spare = spare
         self._rules = rules
         self._sample = EvenSample()
-        self._candidate_first = False
+        self._turns = 0
         self._shown: dict[tuple[str, int], int] = {}
         self._asked = self._dropped = self._failed = 0
 
     def offer(self, route: Route, mirror: Mirror, query: Asked, ask: Ask[Asked]) -> None:
-        """Perhaps ask of both variants what was just answered, or was not because a variant failed."""
+        """Perhaps ask of two variants what was just answered, or was not because a variant failed."""
         taken = self._sample.takes(mirror.percent)
         if taken and not self._spare.begin(lambda: self._compare(route, mirror, query, ask)):
             self._dropped += 1
@@ -67,10 +67,12 @@ class Shadows:
 
     async def _pair(self, route: Route, mirror: Mirror, query: Asked, ask: Ask[Asked]) -> ShadowPair:
         """One after the other, and not always the same one first: the second finds what both need in memory."""
-        served, mirrored = route.targets[0].collection, mirror.collection
+        rounds, turn = divmod(self._turns, len(mirror.collections))
+        self._turns += 1
+        variant = list(mirror.collections)[turn]
+        served, mirrored = route.targets[0].collection, mirror.collections[variant]
         of_stable, of_candidate = (mirrored, served) if mirror.as_stable else (served, mirrored)
-        self._candidate_first = not self._candidate_first
-        if self._candidate_first:
+        if rounds % 2 == 0:
             candidate = await self._candidate(of_candidate, query, ask)
             stable = await self._timed(of_stable, query, ask)
         else:
@@ -78,7 +80,7 @@ class Shadows:
             candidate = await self._candidate(of_candidate, query, ask)
         exact = (await self._timed(of_stable, exactly(query), ask))[0] if mirror.exact else None
         words = self._words(route, _text(query), stable[0], candidate[0])
-        return ShadowPair(words, stable[0], candidate[0], stable[1], candidate[1], exact)
+        return ShadowPair(words, stable[0], candidate[0], stable[1], candidate[1], exact, variant)
 
     async def _candidate(self, collection: str, query: Asked, ask: Ask[Asked]) -> tuple[tuple[str, ...], float]:
         """A candidate that fails has found nothing."""

@@ -43,8 +43,8 @@ def told_of_mixed(*opinions: Opinion, before: datetime = LATER) -> list[float]:
     return preferences(opinions, candidate="candidate", before=before, interleaved=True)
 
 
-def told(*opinions: Opinion, before: datetime = LATER) -> list[float]:
-    return preferences(opinions, candidate="candidate", before=before)
+def told(*opinions: Opinion, before: datetime = LATER, candidate: str = "candidate", part: float = 1.0) -> list[float]:
+    return preferences(opinions, candidate=candidate, before=before, part=part)
 
 
 def test_an_id_says_who_answered_and_fits_into_a_header() -> None:
@@ -102,6 +102,15 @@ def test_clicks_of_a_harmless_candidate_are_even_whatever_its_share(share: float
     ours, theirs = told(said(0, "candidate", share=share), said(1, "stable", share=share))
     assert share / 100 * ours + (1 - share / 100) * theirs == pytest.approx(0.5)
     assert 0 <= theirs < ours <= 1
+
+
+@pytest.mark.parametrize("part", [0.1, 0.5, 0.9])
+def test_of_several_candidates_each_is_held_against_stable_by_their_own_shares(part: float) -> None:
+    share = 0.6 * part
+    ours, theirs = told(
+        said(0, "a", share=60), said(1, "b", share=60), said(2, "stable", share=60), candidate="a", part=part
+    )
+    assert (share * ours + 0.4 * theirs) / (share + 0.4) == pytest.approx(0.5)
 
 
 def test_ratings_are_held_against_the_next_one_of_the_other_variant() -> None:

@@ -118,7 +118,7 @@ def test_a_plan_names_all_that_it_needs_and_says_whether_a_rollout_is_at_work() 
     plain = RoutePlan((Target("a"),))
     assert plain.collections == {"a"}
     assert not plain.under_rollout
-    mirrored = RoutePlan((Target("a"),), mirror=Mirror("b", 10))
+    mirrored = RoutePlan((Target("a"),), mirror=Mirror({"candidate": "b"}, 10))
     assert mirrored.collections == {"a", "b"}
     assert mirrored.written == ("a",)
     assert mirrored.under_rollout

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from vectis.domain.jobs import Job, JobProgress, JobState
-from vectis.rollouts.estimating import Rates, rates_of
+from vectis.rollouts.estimating import Estimate, Rates, rates_of, together
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -37,3 +37,14 @@ def job(**counts: int) -> Job:
 def test_rates_are_those_of_all_jobs_that_measured(jobs: list[Job], rates: Rates) -> None:
     found: dict[str, Any] = msgspec.structs.asdict(rates_of(jobs))
     assert found == pytest.approx(msgspec.structs.asdict(rates))
+
+
+def test_what_several_builds_take_is_added_up_and_what_one_does_not_know_is_unknown() -> None:
+    first = Estimate(10, 40, 10, 100, 1000, cached_percent=50.0, seconds=4.0, money=0.5, measured_jobs=3)
+    second = Estimate(
+        10, 40, 10, 300, 3000, cached_percent=10.0, seconds=8.0, measured_jobs=2, unknown={"money": "no price"}
+    )
+    assert together([first]) == first
+    assert together([first, second]) == Estimate(
+        20, 80, 20, 400, 4000, cached_percent=20.0, seconds=12.0, measured_jobs=2, unknown={"money": "no price"}
+    )

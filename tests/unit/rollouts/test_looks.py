@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 from msgspec.structs import replace
-from rollout_world import START, latency_counts, spec_of
+from rollout_world import ONLY, START, latency_counts, spec_of
 
 from vectis.adapters.memory.clock import ManualClock
 from vectis.adapters.memory.engine import MemoryEngine
@@ -17,13 +17,13 @@ from vectis.domain.evidence import ShadowPair, VariantTick
 from vectis.domain.feedback import AnsweredQuery, FeedbackKind, Opinion
 from vectis.domain.judgements import Judgement, Metric, Verdict
 from vectis.domain.points import Point
-from vectis.domain.rollouts import ChangeKind, KnownAnswer, Phase, Rollout, Stage, Step, Strategy, Validation
+from vectis.domain.rollouts import Candidate, ChangeKind, KnownAnswer, Phase, Rollout, Stage, Step, Strategy, Validation
 from vectis.domain.schema import CollectionSchema
 from vectis.domain.traffic import TICK_S, PairReport, TickReport
 from vectis.rollouts.judged_queries import JudgedQueries
 from vectis.rollouts.looks import StageJudge
 from vectis.rollouts.observing import EvidenceReader
-from vectis.rollouts.transitions import extended, paused
+from vectis.rollouts.transitions import at_stage, extended, paused, taken_out
 
 VERSION = 7
 BEGAN = START + timedelta(seconds=2)
@@ -49,7 +49,7 @@ class Observed:
         self.error: VectisError | None = None
         spec = replace(spec_of(Strategy.CANARY), stages=(HALF,), metrics=(ERRORS,), validation=Validation(judged=KNOWN))
         self.rollout = Rollout(
-            "r1", spec, "docs_1", "docs_2", START, step=Step.STAGE, phase=Phase.PROGRESSING,
+            "r1", spec, "docs_1", ONLY, START, step=Step.STAGE, phase=Phase.PROGRESSING,
             since=BEGAN, route_version=VERSION,
         )  # fmt: skip
         self.restart()
@@ -90,7 +90,8 @@ class Observed:
         )  # fmt: skip
 
     async def look(self) -> Judgement | None:
-        return await self.judge.judgement(self.rollout)
+        """At the only candidate."""
+        return (await self.judge.judgements(self.rollout)).get("candidate")
 
 
 @pytest.fixture
@@ -123,7 +124,7 @@ async def test_each_look_adds_what_came_since_and_is_kept(observed: Observed) ->
     observed.clock.advance(SETTLED_S)
     second = await observed.look()
     assert (samples(first), samples(second)) == (20, 40)
-    assert await observed.store.judgements("r1") == {1: second}
+    assert await observed.store.judgements("r1") == {1: {"candidate": second}}
 
 
 async def test_pause_extension_and_another_worker_lose_no_traffic(observed: Observed) -> None:
@@ -239,7 +240,7 @@ async def test_what_cannot_be_asked_is_an_error_that_says_why(observed: Observed
 
 async def test_a_watch_is_judged_by_mirrored_queries_alone(observed: Observed) -> None:
     spec = replace(observed.rollout.spec, metrics=None, change=ChangeKind.REFRESH)
-    observed.rollout = replace(observed.rollout, spec=spec, step=Step.WATCH, promoted=True)
+    observed.rollout = replace(observed.rollout, spec=spec, step=Step.WATCH, chosen="candidate")
     await observed.report(FIRST, failing=True)
     empty = ShadowPair("q", ("a", "b"), (), 5.0, 5.0)
     pairs = [PairReport("docs", VERSION + 1, "api-1", number, BEGAN, empty) for number in range(50)]
@@ -274,7 +275,54 @@ async def test_a_candidate_that_missed_a_write_fails_where_nothing_else_is_judge
     assert (judgement := await observed.look()) is not None
     assert judgement.verdict is Verdict.FAILED
     assert "it missed 1 writes" in judgement.reason
-    assert (await observed.store.judgements("r1"))[1] == judgement
+    assert (await observed.store.judgements("r1"))[1] == {"candidate": judgement}
+
+
+def with_three(observed: Observed) -> None:
+    """An experiment in the same stage: 30 and 10 percent, the rest on stable."""
+    spec = replace(observed.rollout.spec, stages=(replace(HALF, weight_percent=40),))
+    candidates = (Candidate("docs_a", "a", 30.0), Candidate("docs_b", "b", 10.0))
+    observed.rollout = replace(observed.rollout, spec=spec, candidates=candidates)
+
+
+async def test_each_variant_is_held_against_stable_alone(observed: Observed) -> None:
+    with_three(observed)
+    ticks = {
+        "stable": VariantTick(queries=600, latency=latency_counts([10.0] * 600), keys=600),
+        "a": VariantTick(queries=300, latency=latency_counts([10.0] * 300), keys=300),
+        "b": VariantTick(queries=100, errors=50, latency=latency_counts([10.0] * 50), keys=100),
+    }
+    reports = [TickReport("docs", VERSION, FIRST, name, "api-1", tick) for name, tick in ticks.items()]
+    pair = ShadowPair("q", ("x",), ("y",), 5.0, 5.0, variant="b")
+    await observed.store.put_traffic(reports, [PairReport("docs", VERSION, "api-1", 1, BEGAN, pair)])
+    observed.clock.advance(SETTLED_S)
+    found = await observed.judge.judgements(observed.rollout)
+    assert {name: (each.verdict, samples(each)) for name, each in found.items()} == {
+        "a": (Verdict.SUCCESSFUL, 300),
+        "b": (Verdict.FAILED, 100),
+    }
+    assert {name: (each.split.stable, each.split.samples) for name, each in found.items()} == {
+        "a": (pytest.approx(30 / 90), 900),
+        "b": (pytest.approx(10 / 70), 700),
+    }
+    assert {name: each.different for name, each in found.items()} == {"a": (), "b": (pair,)}
+    assert await observed.store.judgements("r1") == {1: found}
+
+
+async def test_when_one_is_taken_out_the_others_are_judged_on_and_its_last_judgement_stays(observed: Observed) -> None:
+    with_three(observed)
+    await observed.report(FIRST)
+    observed.clock.advance(SETTLED_S)
+    before = await observed.judge.judgements(observed.rollout)
+    fewer = taken_out(observed.rollout, {"b": "too slow"})
+    assert await observed.store.keep_rollout(fewer, by="reconciler", now=observed.clock.now())
+    observed.rollout = fewer
+    assert (await observed.judge.judgements(fewer)).keys() == {"a"}
+    over = at_stage(fewer, 1, "passed")
+    observed.restart()
+    last = await observed.judge.judgements(replace(over, step=Step.SWITCH))
+    assert last.keys() == {"a", "b"}
+    assert last["b"] == before["b"]
 
 
 async def test_a_rollout_that_goes_on_is_forgotten(observed: Observed) -> None:
@@ -282,7 +330,7 @@ async def test_a_rollout_that_goes_on_is_forgotten(observed: Observed) -> None:
     observed.clock.advance(SETTLED_S)
     assert samples(await observed.look()) == 20
     stage = observed.rollout
-    observed.rollout = replace(stage, step=Step.SWITCH)
+    observed.rollout = replace(stage, step=Step.GRACE)
     assert await observed.look() is None
     observed.rollout = stage
     assert samples(await observed.look()) == 20

@@ -5,18 +5,17 @@ from datetime import timedelta
 
 import pytest
 from control_suite import collection
-from rollout_world import START, judgement, spec_of
+from rollout_world import START, canary_of, judgement
 
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.evidence import VariantTick
 from vectis.domain.judgements import Verdict
-from vectis.domain.rollouts import Rollout, Strategy
 from vectis.domain.routes import RoutePlan, Target
 from vectis.domain.traffic import TickReport
 from vectis.rollouts.pictures import Onlooker
 from vectis.rollouts.transitions import at_stage, in_grace, paused
 
-BEGUN = Rollout(id="r1", spec=spec_of(Strategy.CANARY), stable="docs_1", candidate="docs_2", created_at=START)
+BEGUN = canary_of()
 MINUTE = timedelta(minutes=1)
 
 
@@ -53,12 +52,12 @@ async def test_the_judgement_is_of_where_it_stands(store: SqlStore) -> None:
     second = at_stage(first, 1, "")
     for rollout in (first, second):
         assert await store.keep_rollout(rollout, by="reconciler", now=START)
-    await store.keep_judgement("r1", first.generation, judgement(Verdict.SUCCESSFUL))
-    assert (await Onlooker(store).look(second, START)).judgement is None
+    await store.keep_judgements("r1", first.generation, {"candidate": judgement(Verdict.SUCCESSFUL)})
+    assert (await Onlooker(store).look(second, START)).judgements == {}
     rests = paused(second, "for a look")
     assert await store.keep_rollout(rests, by="ada pause", now=START)
-    await store.keep_judgement("r1", second.generation, judgement(Verdict.FAILED))
-    assert (await Onlooker(store).look(rests, START)).judgement == judgement(Verdict.FAILED)
+    await store.keep_judgements("r1", second.generation, {"candidate": judgement(Verdict.FAILED)})
+    assert (await Onlooker(store).look(rests, START)).judgements == {"candidate": judgement(Verdict.FAILED)}
 
 
 async def test_of_an_ended_rollout_only_its_own_is_shown(store: SqlStore) -> None:

@@ -171,11 +171,11 @@ def test_an_invalid_candidate_never_gets_traffic() -> None:
 
 def test_a_candidate_that_cannot_be_built_ends_the_rollout(canary: SimulatedWorld) -> None:
     canary.settle()
-    canary.candidate = CandidateState.BROKEN
+    canary.states["candidate"] = CandidateState.BROKEN
     canary.collections.discard("docs_2")
     canary.settle()
     assert canary.stands[:2] == (Phase.ABORTED, Step.DONE), "there is nothing to keep"
-    canary.candidate = CandidateState.ABSENT
+    canary.states["candidate"] = CandidateState.ABSENT
     canary.do(Verb.RETRY)
     assert isinstance(canary.settle(), Build)
     assert canary.rollout.attempt == 2
@@ -189,7 +189,7 @@ def test_a_shadow_takes_no_traffic_and_promotes_nothing_by_itself() -> None:
     assert world.stands[:2] == (Phase.HEALTHY, Step.GRACE)
     assert world.served == [(Target("docs_1"),)]
     mirrored = [route.plan.mirror for route in world.routes if route.plan.mirror]
-    assert mirrored == [Mirror("docs_2", 10)]
+    assert mirrored == [Mirror({"candidate": "docs_2"}, 10)]
     world.do(Verb.PROMOTE_FULL, "the shadow was good")
     world.settle()
     assert world.route.targets == (Target("docs_2"),)
@@ -282,7 +282,7 @@ def test_a_promoted_candidate_is_held_against_what_served_before_as_long_as_it_i
     world = with_spec(canary, stages=())
     world.to_first_stage()
     assert world.stands[:2] == (Phase.PROGRESSING, Step.WATCH)
-    assert world.route.plan.mirror == Mirror("docs_1", 100, as_stable=True)
+    assert world.route.plan.mirror == Mirror({"candidate": "docs_1"}, 100, as_stable=True)
     assert world.rollout.route_version <= world.route.version
     watched = world.route
     world.pass_time(5 * MINUTE_S)
@@ -294,7 +294,7 @@ def test_a_stage_that_has_all_traffic_mirrors_to_the_stable_variant(canary: Simu
     world = with_spec(canary, stages=(Stage(100, duration_s=60, mirror_percent=10),))
     world.to_first_stage()
     assert world.route.targets == (Target("docs_2", "candidate"),)
-    assert world.route.plan.mirror == Mirror("docs_1", 10, as_stable=True)
+    assert world.route.plan.mirror == Mirror({"candidate": "docs_1"}, 10, as_stable=True)
 
 
 def test_each_stage_remembers_the_route_that_it_began_with(canary: SimulatedWorld) -> None:

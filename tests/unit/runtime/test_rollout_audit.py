@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from rollout_world import START, spec_of
+from rollout_world import canary_of
 
 from vectis.access.audit import AuditTrail
 from vectis.adapters.sql.store import SqlStore
@@ -12,7 +12,6 @@ from vectis.adapters.system.clock import SystemClock
 from vectis.domain.audit import AuditEntry, SealKey
 from vectis.domain.errors import Conflict, Unavailable
 from vectis.domain.ports.audit import AuditQuestion
-from vectis.domain.rollouts import Rollout, Strategy
 from vectis.rollouts.witness import Witness
 from vectis.runtime.access_wiring import init_access
 from vectis.runtime.configuration.loading import load
@@ -21,7 +20,7 @@ from vectis.runtime.rollout_wiring import RolloutAudit
 from vectis.runtime.settings import Settings
 from vectis.runtime.store_wiring import open_control_store
 
-ROLLOUT = Rollout(id="r1", spec=spec_of(Strategy.CANARY), stable="docs_1", candidate="docs_2", created_at=START)
+ROLLOUT = canary_of()
 OF_SERVERS = "a key that all servers have"
 KEY, OTHER = SealKey(OF_SERVERS.encode()), SealKey(b"of somebody else")
 

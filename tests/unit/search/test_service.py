@@ -106,7 +106,9 @@ async def test_plain_hybrid_is_the_default_fused_by_ranks(library: Library) -> N
 
 
 async def mirrored(library: Library, *, percent: float = 100.0, exact: bool = False) -> None:
-    plan = RoutePlan((Target("docs-1"),), followers=("docs-2",), mirror=Mirror("docs-2", percent, exact=exact))
+    plan = RoutePlan(
+        (Target("docs-1"),), followers=("docs-2",), mirror=Mirror({"candidate": "docs-2"}, percent, exact=exact)
+    )
     library.route = Route("docs", plan, version=4)
 
 
@@ -128,7 +130,27 @@ async def test_a_mirrored_query_is_asked_of_both_behind_its_answer(library: Libr
     assert pair.stable == pair.candidate == tuple(hit.id for hit in await library.ask("flames"))
     assert pair.exact is None
     assert pair.query != "flames"  # only those that differ are kept in words
-    assert {measured.route for measured in library.measured} == {library.route}
+    assert all(measured.route == library.route for measured in library.measured)
+
+
+async def test_of_several_candidates_each_is_asked_in_turns_and_as_often_first(library: Library) -> None:
+    asked_of: list[str] = []
+    whole = library.resolve
+
+    async def resolve(name: str, routing: Routing = UNROUTED) -> Resolved:
+        asked_of.append(name)
+        return await whole("docs-1" if name.startswith("docs-") else name, routing)
+
+    library.resolve = resolve  # type: ignore[method-assign]
+    plan = RoutePlan((Target("docs-1"),), mirror=Mirror({"a": "docs-a", "b": "docs-b"}, 100.0))
+    library.route = Route("docs", plan, version=4)
+    for _ in range(4):
+        await asked(library)
+    assert [pair.variant for pair in library.pairs] == ["a", "b", "a", "b"]
+    assert [name for name in asked_of if name != "docs"] == [
+        *("docs-a", "docs-1", "docs-b", "docs-1"),
+        *("docs-1", "docs-a", "docs-1", "docs-b"),
+    ]
 
 
 async def test_where_the_index_changes_the_exact_answer_is_looked_up_too(library: Library) -> None:
@@ -178,7 +200,9 @@ async def test_a_candidate_that_fails_found_nothing(library: Library) -> None:
 
 
 async def test_a_promoted_candidate_that_fails_is_held_against_the_mirrored_collection(library: Library) -> None:
-    plan = RoutePlan((Target("docs-2"),), followers=("docs-1",), mirror=Mirror("docs-1", 100.0, as_stable=True))
+    plan = RoutePlan(
+        (Target("docs-2"),), followers=("docs-1",), mirror=Mirror({"candidate": "docs-1"}, 100.0, as_stable=True)
+    )
     library.route = Route("docs", plan, version=4)
     gone = replace(library.collection, name="docs-2")
 

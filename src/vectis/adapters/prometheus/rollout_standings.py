@@ -12,11 +12,11 @@ from vectis.domain.rollouts import Phase, Rollout
 
 
 class RolloutStanding(msgspec.Struct, frozen=True):
-    """A rollout, since when it is in its phase and what was judged last of where it stands."""
+    """A rollout, since when it is in its phase and what was judged last of where it stands, by variant."""
 
     rollout: Rollout
     since: datetime
-    judgement: Judgement | None
+    judgements: Mapping[str, Judgement]
 
 
 class RolloutStandings(Collector):
@@ -36,7 +36,7 @@ class RolloutStandings(Collector):
         seconds = GaugeMetricFamily("vectis_rollout_phase_seconds", "Since it is in this phase", labels=["alias"])
         stage = GaugeMetricFamily("vectis_rollout_stage", "Its stage, from 1; 0 before and after", labels=["alias"])
         verdicts = GaugeMetricFamily(
-            "vectis_rollout_verdict", "1 for what was judged last", labels=["alias", "metric", "verdict"]
+            "vectis_rollout_verdict", "1 for what was judged last", labels=["alias", "variant", "metric", "verdict"]
         )
         for each in self._standings:
             alias, rollout = each.rollout.spec.alias, each.rollout
@@ -44,10 +44,10 @@ class RolloutStandings(Collector):
                 phases.add_metric([alias, phase.value], float(phase is rollout.phase))
             seconds.add_metric([alias], max(0.0, (self._now - each.since).total_seconds()))
             stage.add_metric([alias], rollout.stage + 1 if rollout.step == "stage" else 0)
-            if each.judgement is not None:
-                verdicts.add_metric([alias, "all", each.judgement.verdict.value], 1)
-                for metric in each.judgement.metrics:
-                    verdicts.add_metric([alias, metric.name, metric.verdict.value], 1)
+            for variant, judgement in each.judgements.items():
+                verdicts.add_metric([alias, variant, "all", judgement.verdict.value], 1)
+                for metric in judgement.metrics:
+                    verdicts.add_metric([alias, variant, metric.name, metric.verdict.value], 1)
         yield from (phases, seconds, stage, verdicts)
         yield from self._ends()
 

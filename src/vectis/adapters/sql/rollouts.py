@@ -1,5 +1,6 @@
 """Rollouts in the control store."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 import msgspec
@@ -95,26 +96,26 @@ class SqlRollouts(StorePart, RolloutStore):
         async with self._database.read() as connection:
             return {(alias, Phase(phase)): count for alias, phase, count in await connection.execute(statement)}
 
-    async def keep_judgement(self, rollout_id: str, generation: int, judgement: Judgement) -> None:
+    async def keep_judgements(self, rollout_id: str, generation: int, judgements: Mapping[str, Judgement]) -> None:
         """See the port."""
-        there = sa.select(rollouts.c.id, sa.literal(generation), sa.literal(to_json(judgement)))
+        there = sa.select(rollouts.c.id, sa.literal(generation), sa.literal(to_json(judgements)))
         statement = self._insert(rollout_judgements).from_select(
-            ["rollout", "generation", "judgement"], there.where(rollouts.c.id == rollout_id)
+            ["rollout", "generation", "judgements"], there.where(rollouts.c.id == rollout_id)
         )
         statement = statement.on_conflict_do_update(
             index_elements=[rollout_judgements.c.rollout, rollout_judgements.c.generation],
-            set_={"judgement": statement.excluded.judgement},
+            set_={"judgements": statement.excluded.judgements},
         )
         async with self._database.write() as connection:
             await connection.execute(statement)
 
-    async def judgements(self, rollout_id: str) -> dict[int, Judgement]:
+    async def judgements(self, rollout_id: str) -> dict[int, dict[str, Judgement]]:
         """See the port."""
         columns = rollout_judgements.c
         statement = sa.select(rollout_judgements).where(columns.rollout == rollout_id).order_by(columns.generation)
         async with self._database.read() as connection:
             rows = await connection.execute(statement)
-            return {row.generation: msgspec.json.decode(row.judgement, type=Judgement) for row in rows}
+            return {row.generation: msgspec.json.decode(row.judgements, type=dict[str, Judgement]) for row in rows}
 
     async def lead_rollouts(self, worker: str, *, now: datetime, until: datetime) -> bool:
         """See the port."""

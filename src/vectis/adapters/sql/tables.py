@@ -343,8 +343,9 @@ rollout_judgements = sa.Table(
     metadata,
     sa.Column("rollout", Key, sa.ForeignKey("rollouts.id", ondelete="CASCADE"), primary_key=True),
     sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False),
-    sa.Column("judgement", sa.Text, nullable=False),
+    sa.Column("judgements", sa.Text, nullable=False),
 )
+"""`judgements` are by variant."""
 
 rollout_lead = sa.Table(
     "rollout_lead",

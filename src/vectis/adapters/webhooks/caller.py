@@ -34,7 +34,7 @@ class SignedHooks:
                 "alias": rollout.spec.alias,
                 "point": point,
                 "stable": rollout.stable,
-                "candidate": rollout.candidate,
+                "candidates": {each.variant: each.collection for each in rollout.running},
                 "stage": rollout.stage,
                 "generation": rollout.generation,
             }

@@ -1,5 +1,6 @@
 """Where rollouts and their histories are kept. Every method is one transaction and may raise StoreUnavailable."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
@@ -41,12 +42,12 @@ class RolloutStore(Protocol):
         """How often an alias was moved for good, by the alias and the phase of the rollout then."""
         ...
 
-    async def keep_judgement(self, rollout_id: str, generation: int, judgement: Judgement) -> None:
-        """The latest judgement of a rollout while it is of this generation; nothing happens when the rollout is not there."""
+    async def keep_judgements(self, rollout_id: str, generation: int, judgements: Mapping[str, Judgement]) -> None:
+        """The latest judgements of a rollout while it is of this generation, by variant; nothing happens when it is not there."""
         ...
 
-    async def judgements(self, rollout_id: str) -> dict[int, Judgement]:
-        """The latest judgement by generation, in order; empty on absence."""
+    async def judgements(self, rollout_id: str) -> dict[int, dict[str, Judgement]]:
+        """The latest judgements by generation, in order, and by variant; empty on absence."""
         ...
 
     async def lead_rollouts(self, worker: str, *, now: datetime, until: datetime) -> bool:

@@ -15,7 +15,7 @@ from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url,
 from vectis.entrypoints.cli.output import console, moment, notes, print_facts, print_json, print_table
 from vectis.entrypoints.cli.rollout_source import fill_candidate, read_sources
 from vectis.entrypoints.cli.rollout_verbs import RolloutId, show_standing
-from vectis.entrypoints.cli.rollout_view import explained
+from vectis.entrypoints.cli.rollout_view import collections, explained
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, help=COMMANDS["rollout"][1])
 app.add_typer(rollout_verbs.app)
@@ -83,9 +83,9 @@ def list_rollouts(
         print_json(answer)
         return
     print_table(
-        ("id", "alias", "phase", "step", "candidate", "began", "reason"),
+        ("id", "alias", "phase", "step", "candidates", "began", "reason"),
         [
-            (r["id"], r["alias"], r["phase"], r["step"], r["candidate"], moment(r["created_at"]), r["reason"])
+            (r["id"], r["alias"], r["phase"], r["step"], collections(r), moment(r["created_at"]), r["reason"])
             for r in answer["rollouts"]
         ],
     )

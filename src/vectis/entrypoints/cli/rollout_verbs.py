@@ -9,6 +9,7 @@ from vectis.entrypoints.cli.api import path_of
 from vectis.entrypoints.cli.connection import ask
 from vectis.entrypoints.cli.options import DEFAULT_FOLDER, AsJson, DataDir, Url
 from vectis.entrypoints.cli.output import moment, print_facts, print_json
+from vectis.entrypoints.cli.rollout_view import standing
 
 app = typer.Typer(add_completion=False)
 RolloutId = Annotated[str, typer.Argument(metavar="ID", help="The rollout's id.")]
@@ -45,12 +46,16 @@ def promote(
     rollout: RolloutId,
     reason: NeededReason,
     full: Annotated[bool, typer.Option("--full", help="All traffic to the candidate, past all stages.")] = False,
+    variant: Annotated[
+        str, typer.Option(help="With --full: the variant of an experiment; else the one that it decided for.")
+    ] = "",
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Go to the next stage, or give the candidate all traffic."""
-    _change(rollout, "promote_full" if full else "promote", {"reason": reason}, url, data_dir, as_json=as_json)
+    body = {"reason": reason, "variant": variant}
+    _change(rollout, "promote_full" if full else "promote", body, url, data_dir, as_json=as_json)
 
 
 @app.command(epilog="Example: vectis rollout abort 0f3c... -m 'prices are missing'")
@@ -119,8 +124,20 @@ def show_standing(rollout: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(rollout)
         return
-    names = ("id", "alias", "phase", "step", "stage", "stable", "candidate", "promoted", "attempt", "reason")
-    print_facts({name: rollout[name] for name in names} | {"since": moment(rollout["since"])})
+    before = ("id", "alias", "phase", "step", "stage", "stable")
+    after = ("promoted", "attempt", "reason")
+    decision = rollout["decision"]
+    print_facts(
+        {name: rollout[name] for name in before}
+        | {_called(rollout, each): standing(each) for each in rollout["candidates"]}
+        | {name: rollout[name] for name in after}
+        | ({"decision": decision["reason"]} if decision else {})
+        | {"since": moment(rollout["since"])}
+    )
+
+
+def _called(rollout: dict[str, Any], candidate: dict[str, Any]) -> str:
+    return candidate["variant"] if len(rollout["candidates"]) == 1 else f"variant {candidate['variant']}"
 
 
 def _change(rollout: str, verb: str, body: dict[str, Any], url: str | None, data_dir: Path, *, as_json: bool) -> None:

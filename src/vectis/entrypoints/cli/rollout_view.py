@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from itertools import cycle
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -46,18 +47,22 @@ def picture(rollout: dict[str, Any]) -> RenderableType:
         parts.append(_traffic(rollout["targets"], rollout["mirror_percent"]))
     if rollout["figures"]:
         parts.append(_figures(rollout["figures"]))
-    if rollout["judgement"]:
-        parts.append(verdicts(rollout["judgement"]["metrics"]))
+    for variant, judgement in rollout["judgements"].items():
+        if len(rollout["judgements"]) > 1:
+            parts.append(_named(variant, judgement))
+        parts.append(verdicts(judgement["metrics"]))
     return Group(*parts, *transition_lines(rollout["transitions"])[-LINES:])
 
 
 def explained(rollout: dict[str, Any]) -> RenderableType:
-    """Every transition, and every judgement with its metrics and the queries whose answers differ most."""
+    """Every transition, every judgement with its metrics and the queries whose answers differ most, and the decision."""
     parts: list[RenderableType] = [*transition_lines(rollout["transitions"])]
+    several = len(rollout["candidates"]) > 1
     stood = {each["generation"]: each for each in rollout["transitions"]}
     for kept in rollout["judgements"]:
         judgement, at = kept["judgement"], stood[kept["generation"]]
         where = f"stage {at['stage'] + 1}" if at["step"] == "stage" else at["step"]
+        where = f"{kept['variant']} at {where}" if several else where
         title = Text.assemble(
             (f"\n{where}, {moment(at['at'])}: ", "bold"),
             (judgement["verdict"], VERDICT_STYLES[judgement["verdict"]]),
@@ -67,7 +72,36 @@ def explained(rollout: dict[str, Any]) -> RenderableType:
         parts += [title, verdicts([*judgement["metrics"], *split])]
         if judgement["different"]:
             parts += [Text("answers that differ most", "bold"), _answers(judgement["different"])]
-    return Group(*parts)
+    return Group(*parts, *_decision(rollout["decision"]))
+
+
+def standing(candidate: dict[str, Any]) -> str:
+    """A candidate's collection, with its own share if it has one, and why it was taken out if it was."""
+    share = "" if candidate["weight_percent"] is None else f", {candidate['weight_percent']:g} %"
+    return f"{candidate['collection']}{share}" + (f", taken out: {candidate['out']}" if candidate["out"] else "")
+
+
+def collections(rollout: dict[str, Any]) -> str:
+    """The candidates' collections in one cell."""
+    return ", ".join(each["collection"] for each in rollout["candidates"])
+
+
+def _decision(decision: dict[str, Any] | None) -> list[RenderableType]:
+    if decision is None:
+        return []
+    table = _table("variant", "verdict", "stable:", "variant's:", "worse by:", "surely within", "why")
+    for finding in decision["findings"]:
+        judged = finding["judged"] or dict.fromkeys(("stable", "candidate", "worsening", "low", "high"))
+        table.add_row(
+            finding["variant"], Text(finding["verdict"], VERDICT_STYLES[finding["verdict"]]), _number(judged["stable"]),
+            _number(judged["candidate"]), _number(judged["worsening"]), _interval(judged["low"], judged["high"]),
+            Text(finding["reason"]),
+        )  # fmt: skip
+    return [Text.assemble(("\ndecision: ", "bold"), decision["reason"]), table]
+
+
+def _named(variant: str, judgement: dict[str, Any]) -> Text:
+    return Text.assemble((f"{variant}: ", "bold"), (judgement["verdict"], VERDICT_STYLES[judgement["verdict"]]))
 
 
 def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
@@ -113,7 +147,7 @@ def _title(rollout: dict[str, Any]) -> Text:
     spec = rollout["spec"]
     return Text.assemble(
         (rollout["alias"], "bold"),
-        f"  {spec['strategy']} of a {spec['change']}: {rollout['stable']} -> {rollout['candidate']}  ",
+        f"  {spec['strategy']} of a {spec['change']}: {rollout['stable']} -> {collections(rollout)}  ",
         (rollout["phase"], f"bold {PHASE_STYLES[rollout['phase']]}"),
         f"  {rollout['reason']}" if rollout["reason"] else "",
     )
@@ -178,14 +212,14 @@ def _answers(pairs: Iterable[dict[str, Any]]) -> Table:
 
 def _traffic(targets: Sequence[dict[str, Any]], mirror_percent: float) -> Text:
     text = Text("traffic  ")
-    for target, style in zip(targets, ("blue", "magenta"), strict=False):
+    for target, style in zip(targets, cycle(("blue", "magenta", "cyan", "yellow")), strict=False):
         text.append("█" * round(target["weight_percent"] * BAR / 100), style)
         text.append(f" {target['weight_percent']:g} % {target['collection']} ")
     return text.append(f" {mirror_percent:g} % mirrored" if mirror_percent else "")
 
 
 def _figures(figures: dict[str, dict[str, Any]]) -> Table:
-    variants = sorted(figures, reverse=True)  # stable before candidate
+    variants = sorted(figures, key=lambda variant: (variant != "stable", variant))
     table = _table("", *(f"{variant}:" for variant in variants))
     for field, name in FIGURES.items():
         table.add_row(name, *(_number(figures[variant][field]) for variant in variants))

@@ -5,8 +5,9 @@ from typing import Annotated
 
 import msgspec
 
-from vectis.domain.judgements import Judgement, Metric
+from vectis.domain.judgements import Judgement, Metric, MetricName, RolloutDecision
 from vectis.domain.rollouts import (
+    Candidate,
     CandidateBuild,
     ChangeKind,
     Hook,
@@ -24,19 +25,30 @@ from vectis.domain.shapes import Shape
 from vectis.domain.traffic import VariantFigures
 
 
+class VariantOfExperiment(Shape, frozen=True):
+    """A collection that is there, or how to build one; its share, and its name: the next letter when there is none."""
+
+    name: str = ""
+    weight_percent: float | None = None
+    collection: str | None = None
+    build: CandidateBuild | None = None
+
+
 class StartRollout(Shape, frozen=True):
-    """A rollout of an alias: to the collection `candidate`, or to one that is made as `build` says. What is left out is as the
-    strategy has it."""
+    """A rollout of an alias: to the collection `candidate`, or to one that is made as `build` says; an experiment may have
+    several `variants` instead. What is left out is as the strategy has it."""
 
     alias: str
     change: ChangeKind
     strategy: Strategy = Strategy.BLUE_GREEN
     candidate: str | None = None
     build: CandidateBuild | None = None
+    variants: tuple[VariantOfExperiment, ...] | None = None
     validation: Validation = Validation()
     stages: tuple[Stage, ...] | None = None
     promotes: bool | None = None
     metrics: tuple[Metric, ...] | None = None
+    decides_by: MetricName | None = None
     policy: RolloutPolicy = RolloutPolicy()
     hooks: tuple[Hook, ...] = ()
     watch_s: float | None = None
@@ -44,10 +56,11 @@ class StartRollout(Shape, frozen=True):
 
 
 class ChangeRollout(Shape, frozen=True):
-    """Why, which promote, promote_full and skip need; and for extend, by how many seconds."""
+    """Why, which promote, promote_full and skip need; for extend, by how many seconds; for promote_full, which variant."""
 
     reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     by_s: float | None = None
+    variant: str = ""
 
 
 class RolloutsQuery(Shape, frozen=True):
@@ -58,22 +71,25 @@ class RolloutsQuery(Shape, frozen=True):
 
 
 class RolloutView(msgspec.Struct):
-    """A rollout and where it stands. `stage` counts from 0 and matters in the step of that name."""
+    """A rollout and where it stands. `stage` counts from 0 and matters in the step of that name. `chosen` is the variant that is
+    promoted, `decision` what a rollout that promotes nothing by itself has found."""
 
     id: str
     alias: str
     stable: str
-    candidate: str
+    candidates: list[Candidate]
     phase: Phase
     step: Step
     stage: int
     since: datetime | None
     promoted: bool
+    chosen: str
     reason: str
     created_at: datetime
     generation: int
     attempt: int
     spec: RolloutSpec
+    decision: RolloutDecision | None
 
 
 class RolloutBegun(RolloutView):
@@ -89,21 +105,22 @@ class RolloutList(msgspec.Struct):
 
 
 class JudgementView(msgspec.Struct):
-    """What was judged last while the rollout was of this generation."""
+    """What was judged last of a variant while the rollout was of this generation."""
 
     generation: int
+    variant: str
     judgement: Judgement
 
 
 class RolloutEvent(RolloutView):
     """A rollout at one moment: how the alias is answered now and, under that version of its route, what each variant answered;
-    what was judged last of this stage; and the last transitions, oldest first. Of an ended rollout there is no route."""
+    what was judged last of each in this stage; and the last transitions, oldest first. Of an ended rollout there is no route."""
 
     route_version: int
     targets: list[Target]
     mirror_percent: float
     figures: dict[str, VariantFigures]
-    judgement: Judgement | None
+    judgements: dict[str, Judgement]
     transitions: list[Transition]
 
 

@@ -3,6 +3,8 @@
 import math
 from collections.abc import Callable, Sequence
 
+from msgspec.structs import replace
+
 from vectis.domain.evidence import Evidence, JudgedPair, ShadowPair
 from vectis.domain.judgements import (
     KNOWN,
@@ -36,6 +38,16 @@ def judge(evidence: Evidence, analysis: Analysis, *, stages: int) -> Judgement:
     certainty = certainty_to_fail(analysis, stages=stages), math.log(1 / analysis.false_pass_rate)
     judged = tuple(_judge_metric(metric, games, evidence, certainty) for metric in analysis.metrics)
     return together(judged, _judge_split(series), different=most_different(evidence.pairs, DIFFERENT_SHOWN))
+
+
+def shared_among(analysis: Analysis, variants: int) -> Analysis:
+    """The analysis of each of so many variants that are held against one stable variant: the rates of all of them together stay
+    those of the analysis (Bonferroni)."""
+    return replace(
+        analysis,
+        false_abort_rate=analysis.false_abort_rate / variants,
+        false_pass_rate=analysis.false_pass_rate / variants,
+    )
 
 
 def certainty_to_fail(analysis: Analysis, *, stages: int) -> float:

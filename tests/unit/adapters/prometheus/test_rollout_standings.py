@@ -6,15 +6,14 @@ from datetime import timedelta
 import pytest
 from msgspec.structs import replace
 from prometheus_client import CollectorRegistry, generate_latest
-from rollout_world import SPLIT, START, spec_of
+from rollout_world import SPLIT, START, canary_of
 
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
-from vectis.domain.rollouts import Rollout, Strategy
 from vectis.rollouts.transitions import aborted, at_stage, in_grace, paused
 from vectis.runtime.rollout_wiring import rollout_standings
 
-BEGUN = Rollout(id="r1", spec=spec_of(Strategy.CANARY), stable="docs_1", candidate="docs_2", created_at=START)
+BEGUN = canary_of()
 
 
 @pytest.fixture
@@ -40,14 +39,15 @@ async def test_phase_stage_and_verdicts_of_what_is_under_way(store: SqlStore) ->
         replace(rests, generation=rests.generation + 1), by="x", now=START + timedelta(seconds=70)
     )
     errors = MetricJudgement("error_rate", Verdict.INCONCLUSIVE, "not sure yet", "bets")
-    await store.keep_judgement("r1", rests.generation, Judgement(Verdict.INCONCLUSIVE, "not yet", (errors,), SPLIT))
+    judgement = Judgement(Verdict.INCONCLUSIVE, "not yet", (errors,), SPLIT)
+    await store.keep_judgements("r1", rests.generation, {"a": judgement})
     lines = await page(store, 100)
     assert 'vectis_rollout_phase{alias="docs",phase="paused"} 1.0' in lines
     assert 'vectis_rollout_phase{alias="docs",phase="progressing"} 0.0' in lines
     assert 'vectis_rollout_phase_seconds{alias="docs"} 40.0' in lines
     assert 'vectis_rollout_stage{alias="docs"} 2.0' in lines
-    assert 'vectis_rollout_verdict{alias="docs",metric="all",verdict="inconclusive"} 1.0' in lines
-    assert 'vectis_rollout_verdict{alias="docs",metric="error_rate",verdict="inconclusive"} 1.0' in lines
+    assert 'vectis_rollout_verdict{alias="docs",metric="all",variant="a",verdict="inconclusive"} 1.0' in lines
+    assert 'vectis_rollout_verdict{alias="docs",metric="error_rate",variant="a",verdict="inconclusive"} 1.0' in lines
 
 
 async def test_an_alias_with_two_rollouts_shows_the_newer_one_and_counts_both(store: SqlStore) -> None:

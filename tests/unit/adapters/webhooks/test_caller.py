@@ -8,13 +8,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from rollout_world import START, spec_of
+from rollout_world import canary_of
 
 from vectis.adapters.webhooks.caller import SIGNATURE, SignedHooks
-from vectis.domain.rollouts import Hook, HookPoint, Rollout, Strategy
+from vectis.domain.rollouts import Hook, HookPoint
 
 SECRET = b"known to both sides"
-ROLLOUT = Rollout(id="r1", spec=spec_of(Strategy.CANARY), stable="docs_1", candidate="docs_2", created_at=START)
+ROLLOUT = canary_of()
 
 
 class Receiver(ThreadingHTTPServer):
@@ -77,7 +77,7 @@ async def test_the_receiver_can_tell_who_sent_what(receiver: Receiver, hooks: Si
         "alias": "docs",
         "point": "promotion",
         "stable": "docs_1",
-        "candidate": "docs_2",
+        "candidates": {"candidate": "docs_2"},
         "stage": 0,
         "generation": 1,
     }

@@ -25,14 +25,15 @@ def moment(**changes: Any) -> dict[str, Any]:
     ]
     spec = {"strategy": "canary", "change": "reembed", "stages": stages, "watch_s": 300}
     return {
-        "alias": "docs", "stable": "docs_1", "candidate": "docs_2", "phase": "progressing", "step": "stage", "stage": 1,
+        "alias": "docs", "stable": "docs_1", "candidates": [{"collection": "docs_2"}], "phase": "progressing",
+        "step": "stage", "stage": 1,
         "since": datetime.now(UTC).isoformat(), "reason": "", "spec": spec, "mirror_percent": 0,
         "targets": [
             {"collection": "docs_1", "variant": "stable", "weight_percent": 75},
             {"collection": "docs_2", "variant": "candidate", "weight_percent": 25},
         ],
         "figures": {"candidate": VARIANT, "stable": {**VARIANT, "queries": 240}},
-        "judgement": {"metrics": [METRIC]}, "transitions": [TRANSITION], **changes,
+        "judgements": {"candidate": {"metrics": [METRIC]}}, "transitions": [TRANSITION], "decision": None, **changes,
     }  # fmt: skip
 
 
@@ -64,7 +65,7 @@ def test_everything_is_on_one_screen() -> None:
 
 
 def test_what_there_is_nothing_of_is_left_out() -> None:
-    lines = shown(step="build", stage=0, since=None, targets=[], figures={}, judgement=None, transitions=[])
+    lines = shown(step="build", stage=0, since=None, targets=[], figures={}, judgements={}, transitions=[])
     assert len(lines) == 2
 
 
@@ -75,7 +76,8 @@ def test_what_was_judged_is_explained_with_both_answers_side_by_side() -> None:
     ]
     split = {**METRIC, "name": "split", "verdict": "successful", "test": "bet on the split"}
     judgement = {"verdict": "failed", "reason": "churn", "metrics": [METRIC], "split": split, "different": pairs}
-    lines = printed(explained({"transitions": [TRANSITION], "judgements": [{"generation": 4, "judgement": judgement}]}))
+    kept = {"generation": 4, "variant": "candidate", "judgement": judgement}
+    lines = printed(explained(moment(judgements=[kept])))
     assert lines[0].endswith("progressing at stage 2 ada promote: looked through")
     assert "stage 2, 2026-03-01 12:00:00: failed churn" in lines
     names = [line.split()[0] for line in lines if "samples" not in line and "bet" in line]
@@ -84,10 +86,30 @@ def test_what_was_judged_is_explained_with_both_answers_side_by_side() -> None:
 
 
 def test_before_anything_was_judged_the_transitions_are_there() -> None:
-    assert len(printed(explained({"transitions": [TRANSITION], "judgements": []}))) == 1
+    assert len(printed(explained(moment(judgements=[])))) == 1
 
 
 def test_a_transition_that_changes_nothing_tells_that_the_route_is_set() -> None:
     again = {**TRANSITION, "generation": 5, "by": "reconciler"}
-    lines = printed(explained({"transitions": [TRANSITION, again], "judgements": []}))
+    lines = printed(explained(moment(transitions=[TRANSITION, again], judgements=[])))
     assert lines[1] == "2026-03-01 12:00:00 progressing at stage 2 reconciler: in effect"
+
+
+def test_of_several_variants_each_is_told_apart_and_the_decision_stands_below() -> None:
+    candidates = [{"collection": f"docs_{name}", "weight_percent": 25, "variant": name, "out": ""} for name in "ab"]
+    judgement = {"verdict": "successful", "reason": "fine", "metrics": [METRIC], "split": METRIC, "different": []}
+    kept = [{"generation": 4, "variant": name, "judgement": judgement} for name in "ab"]
+    findings = [
+        {"variant": "a", "verdict": "successful", "reason": "fine", "judged": METRIC},
+        {"variant": "b", "verdict": "failed", "reason": "too slow", "judged": None},
+    ]
+    decision = {"better": "a", "metric": "ndcg@10", "reason": "a is surely better", "findings": findings}
+    lines = printed(explained(moment(candidates=candidates, judgements=kept, decision=decision)))
+    assert [line for line in lines if ": successful fine" in line] == [
+        f"{name} at stage 2, 2026-03-01 12:00:00: successful fine" for name in "ab"
+    ]
+    assert lines[-4] == "decision: a is surely better"
+    assert lines[-2:] == ["a successful 0.0125 0.05 0.0375 -0.01 to inf fine", "b failed too slow"]
+    live = shown(candidates=candidates, judgements={"a": judgement, "b": judgement})
+    assert live[0] == "docs canary of a reembed: docs_1 -> docs_a, docs_b progressing"
+    assert [line for line in live if line.endswith(": successful")] == ["a: successful", "b: successful"]

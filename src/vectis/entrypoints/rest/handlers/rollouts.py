@@ -8,7 +8,7 @@ from msgspec.structs import asdict, replace
 
 from vectis.domain.access import Caller
 from vectis.domain.errors import InvalidInput
-from vectis.domain.judgements import Judgement, MetricJudgement
+from vectis.domain.judgements import Judgement, MetricJudgement, RolloutDecision
 from vectis.domain.rollouts import Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Target
 from vectis.entrypoints.rest import rollout_answers as answers
@@ -16,6 +16,7 @@ from vectis.entrypoints.rest.operation import Call
 from vectis.entrypoints.rest.reception import Amendment
 from vectis.rollouts.estimating import Estimate
 from vectis.rollouts.pictures import RolloutPicture
+from vectis.rollouts.proposals import Proposal
 from vectis.rollouts.service import AliasStanding
 from vectis.rollouts.specs import warnings_of
 from vectis.rollouts.strategies import default_spec
@@ -33,25 +34,42 @@ _SAID = ("stages", "promotes", "watch_s")
 async def start(call: Call) -> answers.RolloutBegun:
     """Begin a rollout of an alias."""
     body: answers.StartRollout = call.body
-    candidate = None if body.candidate is None else call.may(body.candidate)
-    began = await call.services.rollouts.start(call.may(body.alias), _spec(body), candidate)
+    began = await call.services.rollouts.start(call.may(body.alias), _spec(body), _proposals(call, body))
     call.change = Amendment(None, standing_of(began))
-    return answers.RolloutBegun(**asdict(_view(call.caller, began)), warnings=warnings_of(began.spec))
+    return answers.RolloutBegun(
+        **asdict(_view(call.caller, began)), warnings=warnings_of(began.spec, variants=len(began.candidates))
+    )
 
 
 async def estimate(call: Call) -> Estimate:
-    """What building the candidate of a rollout would take; nothing is begun."""
-    return await call.services.rollouts.estimate(call.may(call.body.alias), _spec(call.body))
+    """What building the candidates of a rollout would take; nothing is begun."""
+    body: answers.StartRollout = call.body
+    return await call.services.rollouts.estimate(call.may(body.alias), _spec(body), _proposals(call, body))
 
 
 def _spec(body: answers.StartRollout) -> RolloutSpec:
     given: dict[str, Any] = {
-        name: getattr(body, name) for name in ("build", "validation", "metrics", "policy", "hooks")
+        name: getattr(body, name) for name in ("validation", "metrics", "decides_by", "policy", "hooks")
     }
     given |= {name: value for name in _SAID if (value := getattr(body, name)) is not None}
     if body.grace_s is not msgspec.UNSET:
         given["grace_s"] = body.grace_s
-    return replace(default_spec(body.alias, body.strategy, body.change), **given)
+    shares = [each.weight_percent for each in body.variants or () if each.weight_percent is not None]
+    weight_percent = round(sum(shares), 2) if shares else None
+    return replace(default_spec(body.alias, body.strategy, body.change, weight_percent=weight_percent), **given)
+
+
+def _proposals(call: Call, body: answers.StartRollout) -> list[Proposal]:
+    if body.variants is None:
+        return [Proposal(None if body.candidate is None else call.may(body.candidate), body.build)]
+    if body.candidate is not None or body.build is not None or not body.variants:
+        raise InvalidInput("variants: name one at least, and neither candidate nor build beside them", field="variants")
+    return [
+        Proposal(
+            None if each.collection is None else call.may(each.collection), each.build, each.name, each.weight_percent
+        )
+        for each in body.variants
+    ]
 
 
 async def list_all(call: Call) -> answers.RolloutList:
@@ -75,8 +93,9 @@ async def explain(call: Call) -> answers.RolloutExplained:
         **asdict(_view(caller, explained.rollout)),
         transitions=[_own_transition(caller, each) for each in explained.transitions],
         judgements=[
-            answers.JudgementView(generation=generation, judgement=_own(caller, judgement))
-            for generation, judgement in explained.judgements.items()
+            answers.JudgementView(generation=generation, variant=variant, judgement=_own(caller, judgement))
+            for generation, judged in explained.judgements.items()
+            for variant, judgement in judged.items()
         ],
     )
 
@@ -102,7 +121,12 @@ async def change(call: Call) -> answers.RolloutView:
     if said not in VERBS:
         raise InvalidInput(f"verb: {said[:40]!r} is none; there are {', '.join(sorted(VERBS))}", field="verb")
     steered = await call.services.rollouts.change(
-        call.may_all(), call.path["id"], Verb(said), reason=call.body.reason, by_s=call.body.by_s
+        call.may_all(),
+        call.path["id"],
+        Verb(said),
+        reason=call.body.reason,
+        by_s=call.body.by_s,
+        variant=call.body.variant,
     )
     call.change = Amendment(standing_of(steered.before), standing_of(steered.after))
     return _view(call.caller, steered.after)
@@ -131,17 +155,22 @@ def _view(caller: Caller, rollout: Rollout) -> answers.RolloutView:
         id=rollout.id,
         alias=alias,
         stable=caller.own_name(rollout.stable),
-        candidate=caller.own_name(rollout.candidate),
+        candidates=[
+            replace(each, collection=caller.own_name(each.collection), out=caller.own_words(each.out))
+            for each in rollout.candidates
+        ],
         phase=rollout.phase,
         step=rollout.step,
         stage=rollout.stage,
         since=rollout.since,
         promoted=rollout.promoted,
+        chosen=rollout.chosen,
         reason=caller.own_words(rollout.reason),
         created_at=rollout.created_at,
         generation=rollout.generation,
         attempt=rollout.attempt,
         spec=replace(rollout.spec, alias=alias),
+        decision=None if rollout.decision is None else _own_decision(caller, rollout.decision),
     )
 
 
@@ -153,7 +182,7 @@ def _event(caller: Caller, picture: RolloutPicture) -> answers.RolloutEvent:
         targets=[] if route is None else _own_targets(caller, route.targets),
         mirror_percent=0.0 if mirror is None else mirror.percent,
         figures=picture.figures,
-        judgement=None if picture.judgement is None else _own(caller, picture.judgement),
+        judgements={variant: _own(caller, judgement) for variant, judgement in picture.judgements.items()},
         transitions=[_own_transition(caller, each) for each in picture.transitions],
     )
 
@@ -169,6 +198,11 @@ def _own_transition(caller: Caller, transition: Transition) -> Transition:
 def _own(caller: Caller, judgement: Judgement) -> Judgement:
     metrics = tuple(_own_metric(caller, metric) for metric in judgement.metrics)
     return replace(judgement, reason=caller.own_words(judgement.reason), metrics=metrics)
+
+
+def _own_decision(caller: Caller, decision: RolloutDecision) -> RolloutDecision:
+    findings = tuple(replace(each, reason=caller.own_words(each.reason)) for each in decision.findings)
+    return replace(decision, findings=findings)
 
 
 def _own_metric(caller: Caller, metric: MetricJudgement) -> MetricJudgement:
