@@ -112,7 +112,7 @@ def preferred(server: RunningServer) -> tuple[Alias, str, int]:
         assert (
             answer.headers["X-Vectis-Collection"]
             == answer.json()["collection"]
-            == f"mixed_1, {docs.get(began)['candidate']}"
+            == f"mixed_1, {docs.get(began)['candidates'][0]['collection']}"
         )
         results = [result["id"] for result in answer.json()["results"]]
         assert "page-27" in results[:2], "the candidate's first"
