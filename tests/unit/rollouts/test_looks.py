@@ -204,7 +204,7 @@ async def test_where_answers_are_mixed_only_these_tell_what_users_prefer(observe
     observed.rollout = replace(
         observed.rollout, spec=replace(observed.rollout.spec, stages=stages, metrics=(PREFERENCE,))
     )
-    for number in range(300):
+    for number in range(120):
         answered = AnsweredQuery("docs", VERSION, "stable", 50.0, number, f"q{number}", 0)
         mixed = replace(answered, variant="candidate", teams=b"", key=1000 + number, query=f"m{number}")
         for said in (
@@ -214,7 +214,7 @@ async def test_where_answers_are_mixed_only_these_tell_what_users_prefer(observe
             assert await observed.store.put_opinion(said)
     observed.clock.advance(SETTLED_S + 60)
     assert (judgement := await observed.look()) is not None
-    assert (judgement.verdict, samples(judgement), judgement.metrics[0].worsening) == (Verdict.SUCCESSFUL, 300, -0.5)
+    assert (judgement.verdict, samples(judgement), judgement.metrics[0].worsening) == (Verdict.SUCCESSFUL, 120, -0.5)
 
 
 async def test_while_the_embedder_is_away_traffic_is_judged_all_the_same(observed: Observed) -> None:
