@@ -110,10 +110,15 @@ async def test_the_deadline_holds_for_all_tries_together(endpoint):
     await embedder.close()
 
 
-async def test_one_slow_answer_is_tried_again_and_then_given_up(endpoint):
+async def test_one_slow_answer_is_tried_again(endpoint):
+    embedder = OpenAiEmbedder(endpoint.url, KEY, "m", 3, timeout_s=1.0, document_deadline_s=60.0, retry_wait_s=0.01)
+    endpoint.script = [60.0]
+    assert len(await asyncio.wait_for(embedder.embed_documents(["a"]), 60)) == 1
+    await embedder.close()
+
+
+async def test_slow_answers_are_given_up(endpoint):
     embedder = OpenAiEmbedder(endpoint.url, KEY, "m", 3, timeout_s=0.2, document_deadline_s=0.9, retry_wait_s=0.01)
-    endpoint.script = [5.0]
-    assert len(await embedder.embed_documents(["a"])) == 1
     endpoint.script = [5.0] * 9
     with pytest.raises(EmbedderUnavailable, match=r"within 0\.9 s|ReadTimeout"):
         await asyncio.wait_for(embedder.embed_documents(["a"]), 10)
