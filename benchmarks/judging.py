@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 from scipy import stats
 
-from benchmarks import clicks
+from benchmarks import clicks, experiments
 from benchmarks.canaries import Canary, Effect, joined
 from benchmarks.machine import environment
 from vectis.domain.evidence import Evidence
@@ -194,6 +194,10 @@ def _clicks(_same: int, worse: int) -> dict[str, Any]:
     return clicks.study(worse // 10)
 
 
+def _experiments(_same: int, worse: int) -> dict[str, Any]:
+    return experiments.study(worse)
+
+
 STUDIES = {
     "same": _same,
     "worse": _worse,
@@ -201,6 +205,7 @@ STUDIES = {
     "same_but_every_query_of_heavy_users_counts": _heavy,
     "same_under_fixed_sample_z_tests": _naive,
     "users_click": _clicks,
+    "three_variants": _experiments,
 }
 
 

@@ -124,13 +124,12 @@ def show_standing(rollout: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(rollout)
         return
-    before = ("id", "alias", "phase", "step", "stage", "stable")
-    after = ("promoted", "attempt", "reason")
+    names = ("id", "alias", "phase", "step", "stage", "stable")
     decision = rollout["decision"]
     print_facts(
-        {name: rollout[name] for name in before}
+        {name: rollout[name] for name in names}
         | {_called(rollout, each): standing(each) for each in rollout["candidates"]}
-        | {name: rollout[name] for name in after}
+        | {"promoted": rollout["chosen"] or "nothing", "attempt": rollout["attempt"], "reason": rollout["reason"]}
         | ({"decision": decision["reason"]} if decision else {})
         | {"since": moment(rollout["since"])}
     )
