@@ -57,6 +57,7 @@ class Wishes(msgspec.Struct, frozen=True):
     embedding: EmbeddingWishes | None = None
     chunking: Chunking | None = None
     search: SearchSettings | None = None
+    spellings: bool | None = None
 
 
 def document_profile(embedding: EmbeddingProfile) -> CollectionProfile:
@@ -78,6 +79,7 @@ def document_profile(embedding: EmbeddingProfile) -> CollectionProfile:
             },
         ),
         embedding=embedding,
+        spellings=True,
     )
 
 
@@ -143,6 +145,10 @@ def tailored(base: CollectionProfile, wishes: Wishes) -> CollectionProfile:
     if wishes.search is not None:
         check_search(wishes.search, at="search")
         profile = msgspec.structs.replace(profile, search=wishes.search)
+    if wishes.spellings is not None:
+        if base.embedding is None:
+            raise InvalidInput("spellings: the collection holds its callers' own vectors", field="spellings")
+        profile = msgspec.structs.replace(profile, spellings=wishes.spellings)
     _check(profile)
     return profile
 

@@ -140,13 +140,18 @@ class SearchSettings(Shape, frozen=True):
 
 
 class CollectionProfile(Shape, frozen=True):
-    """A named recipe. `embedding` None: the collection holds the caller's own vectors and takes no documents."""
+    """A named recipe. `embedding` None: the collection holds the caller's own vectors and takes no documents.
+
+    `spellings`: BM25 knows compounds in one word too, and words with digits by their letters. A profile that does not say so was
+    made before there were any.
+    """
 
     name: str
     schema: CollectionSchema
     embedding: EmbeddingProfile | None = None
     chunking: Chunking = Chunking()
     search: SearchSettings = SearchSettings()
+    spellings: bool = False
 
 
 def check_search(settings: SearchSettings, *, at: str) -> None:

@@ -89,6 +89,7 @@ class CandidateBuild(Shape, frozen=True):
     optimizers: OptimizerParams | None = None
     payload_indexes: dict[str, PayloadIndexKind] | None = None
     search: SearchSettings | None = None
+    spellings: bool | None = None
 
 
 class Candidate(Shape, frozen=True):

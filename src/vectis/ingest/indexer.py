@@ -23,6 +23,7 @@ from vectis.domain.ports.embedder import Embedder, SparseEncoder
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.engine import PointReader, PointWriter
 from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE
+from vectis.domain.spelling import words_of
 from vectis.ingest.batches import Memory, batch_size
 from vectis.ingest.lengths import LengthStatistics
 from vectis.ingest.memory import machine_memory
@@ -204,13 +205,13 @@ class Indexer:
                 of_chunk[chunk.id].take(dense[chunk.id])
         firsts = [whole for chunk in chunks if (whole := of_chunk[chunk.id]).first.id == chunk.id]
         with run.timed("sparse"):
-            lengths = [
-                self._sparse.length(chunk.indexed_text) for chunk in chunks if run.everything or chunk.id not in known
-            ]
+            words = {chunk.id: words_of(run.collection.profile, chunk.indexed_text) for chunk in chunks}
+            lengths = [self._sparse.length(text) for id, text in words.items() if run.everything or id not in known]
             avg_len = await self.lengths.avg_len(name, lengths)
             whole, document_lengths = await self._whole_vectors(run, firsts, known)
+            sparse = {id: self._sparse.encode_document(text, avg_len) for id, text in words.items()}
             points = [
-                self._point(chunk, dense.get(chunk.id), avg_len, whole.get(chunk.id, NOTHING)) for chunk in chunks
+                _point(chunk, sparse[chunk.id], dense.get(chunk.id), whole.get(chunk.id, NOTHING)) for chunk in chunks
             ]
         with run.timed("write"):
             await self._points.upsert(name, points)
@@ -232,7 +233,7 @@ class Indexer:
         """
         if not documents or DOCUMENT_SPARSE not in run.collection.profile.schema.sparse:
             return {}, []
-        texts = [whole.text() for whole in documents]
+        texts = [words_of(run.collection.profile, whole.text()) for whole in documents]
         lengths = [
             self._sparse.length(text)
             for whole, text in zip(documents, texts, strict=True)
@@ -275,12 +276,6 @@ class Indexer:
         self._embeddings.remember(embedder.profile, prefixed, monotonic() - started)
         return vectors
 
-    def _point(self, chunk: PreparedChunk, dense: Dense | None, avg_len: float, whole: Vectors) -> Point:
-        vectors: Vectors = {SPARSE: self._sparse.encode_document(chunk.indexed_text, avg_len), **whole}
-        if dense is not None:
-            vectors[DENSE] = dense
-        return Point(chunk.id, vectors, chunk.payload)
-
     async def _remove_stale(self, run: Run, cuts: Sequence[_Cut]) -> None:
         """Remove the chunks of these documents that they no longer have."""
         name = run.collection.name
@@ -301,6 +296,13 @@ def _chunks(run: Run, document: Document) -> list[PreparedChunk]:
         parsed = parse_document(document)
     with run.timed("chunk"):
         return prepare(run.collection.name, document, parsed, run.collection.profile, run.count)
+
+
+def _point(chunk: PreparedChunk, sparse: SparseVector, dense: Dense | None, whole: Vectors) -> Point:
+    vectors: Vectors = {SPARSE: sparse, **whole}
+    if dense is not None:
+        vectors[DENSE] = dense
+    return Point(chunk.id, vectors, chunk.payload)
 
 
 def _dense_of(record: Record) -> Dense | None:

@@ -27,6 +27,7 @@ from vectis.domain.ports.reranker import Reranker
 from vectis.domain.profiles import DENSE, SPARSE, Hyde, Scores
 from vectis.domain.queries import EngineQuery
 from vectis.domain.routes import INTERLEAVED, Routing
+from vectis.domain.spelling import words_of
 from vectis.search import assemble, plan
 from vectis.search.boosting import Boosting
 from vectis.search.embeddings import QueryEmbeddings
@@ -144,7 +145,7 @@ class SearchService:
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)
         laps = Laps(self._clock)
-        words = self._sparse.encode_query(request.query)
+        words = self._sparse.encode_query(words_of(to.collection.profile, request.query))
         vectors, degraded = await self._query_vectors(request, text_plan, to.collection, words)
         laps.end("embed")
         if text_plan.hyde is not None and DENSE in vectors:

@@ -176,6 +176,7 @@ async def test_payload_indexes_are_bounded_and_named(house: House) -> None:
         (Wishes(search=SearchSettings(prefetch_documents=0)), InvalidInput, "search.prefetch_documents"),
         (Wishes(search=SearchSettings(fusion=Scores(dense=-1))), InvalidInput, "search.fusion.dense"),
         (Wishes(chunking=Chunking(target=100, overlap=90)), InvalidInput, "chunking.overlap"),
+        (Wishes(spellings=True), InvalidInput, "spellings: the collection holds its callers' own vectors"),
         (
             Wishes(payload_indexes={f"k{i}": PayloadIndexKind.KEYWORD for i in range(65)}),
             LimitExceeded,
@@ -213,6 +214,13 @@ def test_documents_are_indexed_by_what_they_are_filtered_by() -> None:
     assert profile.schema.payload_indexes["last_updated"] is PayloadIndexKind.DATETIME
     assert profile.schema.payload_indexes["difficulty_level"] is PayloadIndexKind.INTEGER
     assert {"language", "framework", "doc_type", "version", "document_id"} <= set(profile.schema.payload_indexes)
+
+
+def test_documents_are_spelled_otherwise_too_unless_it_is_unwished() -> None:
+    profile = document_profile(EMBEDDING)
+    assert profile.spellings
+    assert not tailored(profile, Wishes(spellings=False)).spellings
+    assert not tailored(tailored(profile, Wishes(spellings=False)), Wishes()).spellings
 
 
 async def test_an_alias_stays_within_its_tenant(house: House) -> None:

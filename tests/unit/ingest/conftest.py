@@ -133,6 +133,7 @@ class World:
         embedding: EmbeddingProfile | None = PROFILE,
         target: int = 20,
         whole: bool = True,
+        spellings: bool = False,
     ) -> None:
         schema = CollectionSchema(
             dense={DENSE: DenseParams(size=8), **({DOCUMENT_DENSE: DenseParams(size=8)} if whole else {})},
@@ -140,7 +141,9 @@ class World:
             quantization=None,
             payload_indexes={"document_id": PayloadIndexKind.KEYWORD},
         )
-        profile = CollectionProfile("documents", schema, embedding, Chunking(target=target, overlap=0))
+        profile = CollectionProfile(
+            "documents", schema, embedding, Chunking(target=target, overlap=0), spellings=spellings
+        )
         await self.store.add_collection(Collection(name, profile, self.clock.now()))
         await self.engine.create(name, schema)
 

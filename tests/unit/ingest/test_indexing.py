@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from passes import reads, writes
 
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
+from vectis.adapters.edge.bm25 import EdgeBm25
 from vectis.domain.documents import Document
 from vectis.domain.embedders import Embedders
 from vectis.domain.errors import CollectionNotFound, Conflict, EngineUnavailable
@@ -16,6 +17,8 @@ from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARS
 from vectis.ingest.jobs import refit_now
 from vectis.ingest.lengths import has_drifted
 from vectis.ingest.survey import Surveyor
+
+BM25 = EdgeBm25()
 
 
 def words(prefix: str, count: int = 15) -> str:
@@ -52,6 +55,18 @@ async def test_a_document_becomes_points_with_payload(world: Any) -> None:
     stored = (await world.service.get(reads("docs"), "a/b.md")).stored
     assert (stored.indexed_revision, stored.chunks, stored.error) == (stored.revision, 2, None)
     assert "Install > Linux. x0" in " ".join(world.embedder.embedded)
+
+
+@pytest.mark.parametrize("spellings", [True, False])
+async def test_other_spellings_are_indexed_where_the_profile_says_so(
+    new_world: Callable[..., Awaitable[Any]], spellings: bool
+) -> None:
+    world = await new_world(spellings=spellings)
+    await world.ingest(guide("Take the IL-6 of Python3 " + words("alpha", 8)))
+    vectors = [vectors for _, vectors in (await world.points()).values()]
+    for word in ("IL6", "python"):
+        found = [BM25.term(word) in each[name].indices for each in vectors for name in (SPARSE, DOCUMENT_SPARSE)]
+        assert found == [spellings] * 2
 
 
 async def test_the_same_document_again_is_unchanged(world: Any) -> None:

@@ -45,6 +45,12 @@ async def test_evidence_of_the_whole_finds_what_no_chunk_says_alone(library: Lib
     assert first.score > second.score
 
 
+async def test_a_compound_is_asked_in_one_word_too_where_the_profile_says_so(library: Library) -> None:
+    assert [hit.id for hit in await library.ask("gla-cier", mode="sparse")] == ["ice"]
+    library.collection = replace(library.collection, profile=replace(library.collection.profile, spellings=False))
+    assert await library.ask("gla-cier", mode="sparse") == []
+
+
 async def test_windows_of_one_ranking_fit_together(library: Library) -> None:
     everything = [(hit.id, hit.score) for hit in await library.ask("warm bright flames")]
     parts = [await library.ask("warm bright flames", offset=offset, limit=1) for offset in range(4)]

@@ -57,6 +57,7 @@ class CreateCollection(Shape, frozen=True):
     embedding: EmbeddingWishes | None = None
     chunking: Chunking | None = None
     search: SearchSettings | None = None
+    spellings: bool | None = None
 
 
 class PutSearchSettings(Shape, frozen=True):

@@ -28,6 +28,7 @@ async def create(call: Call) -> answers.CollectionDetail:
         embedding=body.embedding,
         chunking=body.chunking,
         search=body.search,
+        spellings=body.spellings,
     )
     profile = body.profile or (VECTORS if own_vectors else DOCUMENT)
     return _detail(call, await call.services.catalog.create(call.may(body.name), profile, wishes), {})
