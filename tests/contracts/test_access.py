@@ -212,7 +212,9 @@ async def _undo(world: AccessWorld, operation: Operation, caller: str | None) ->
 def check_answer(operation: Operation, caller: str | None, answer: httpx.Response) -> None:
     """An answer is what the declaration leads to, says why not, and tells nothing of others."""
     wanted = expected(operation, caller)
-    answered = answer.is_success or answer.status_code == operation.other_status  # as when a busy part is slow to answer
+    answered = (
+        answer.is_success or answer.status_code == operation.other_status
+    )  # as when a busy part is slow to answer
     assert (200 if answered else answer.status_code) == wanted, answer.text
     if wanted == 401:
         assert answer.json()["detail"] == "API key required"

@@ -202,7 +202,16 @@ def _build(world: World) -> Action:
         return Move(taken_out(rollout, dict.fromkeys(broken, "the candidate could not be built")))
     if stand[CandidateState.BUILDING]:
         return Wait()
-    return Move(changed(rollout, step=Step.VALIDATE, reason="the candidate is built"))
+    return Move(changed(rollout, step=Step.VALIDATE, reason=f"{_they_are(rollout)} built"))
+
+
+def _they_are(rollout: Rollout) -> str:
+    return "the candidate is" if len(rollout.candidates) == 1 else "the variants are"
+
+
+def _served_by(rollout: Rollout) -> str:
+    chosen = "the candidate" if len(rollout.candidates) == 1 else f"variant {rollout.chosen}"
+    return f"{chosen} serves all traffic"
 
 
 def _validate(world: World) -> Action:
@@ -221,7 +230,7 @@ def _validate(world: World) -> Action:
         if unsure:
             said = {variant: f"validation is {each.verdict}: {each.reason}" for variant, each in unsure.items()}
             return Move(paused(rollout, told(rollout, said)))
-    return _onward(rollout, HookPoint.START, 0, "the candidate is valid")
+    return _onward(rollout, HookPoint.START, 0, f"{_they_are(rollout)} valid")
 
 
 def _stage(world: World) -> Action:
@@ -294,7 +303,7 @@ def _switch(world: World) -> Action:
     """Asked only once the route is as it shall stay."""
     rollout = world.rollout
     if rollout.promoted:
-        return Move(_begun(world, step=Step.WATCH, reason="the candidate serves all traffic"))
+        return Move(_begun(world, step=Step.WATCH, reason=_served_by(rollout)))
     if rollout.phase is not Phase.HEALTHY:
         return Move(in_grace(rollout, world.now, rollout.reason))
     decision = decide(rollout.candidates, world.judgements, by=rollout.spec.decides_by)
@@ -314,7 +323,7 @@ def _watch(world: World) -> Action:
     end = (rollout.since or world.now) + timedelta(seconds=rollout.spec.watch_s)
     if world.now < end:
         return Wait(end)
-    return Move(in_grace(rollout, world.now, "the candidate serves all traffic"))
+    return Move(in_grace(rollout, world.now, _served_by(rollout)))
 
 
 def _grace(world: World) -> Action:

@@ -54,6 +54,8 @@ def test_the_defaults_make_sense() -> None:
         (Strategy.BLUE_GREEN, {"promotes": False}, "promotes"),
         (Strategy.SHADOW, {"stages": (HALF,)}, "stages"),
         (Strategy.EXPERIMENT, {"stages": CANARY_STAGES}, "stages"),
+        (Strategy.EXPERIMENT, {"decides_by": "preference"}, "decides_by"),
+        (Strategy.CANARY, {"decides_by": "ndcg@10"}, "decides_by"),
     ],
 )
 def test_what_makes_no_sense_is_refused(strategy: Strategy, changes: dict[str, object], field: str) -> None:

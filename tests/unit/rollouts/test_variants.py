@@ -141,6 +141,7 @@ def test_the_one_decided_for_or_the_one_that_is_named_is_promoted(three: Simulat
     assert three.weights == {chosen: 100}
     assert three.route.plan.followers == ("docs_1",)
     assert three.route.plan.mirror == Mirror({variant or "b": "docs_1"}, 100, as_stable=True)
+    assert three.rollout.reason == f"variant {variant or 'b'} serves all traffic"
     three.pass_time(300)
     three.pass_time(DAY_S)
     assert three.collections == {chosen}
@@ -229,3 +230,11 @@ def test_one_that_was_taken_out_is_not_decided_for() -> None:
     decision = decide((out, B), {"a": measured("ndcg@10", -0.3, -0.2), "b": measured("ndcg@10", -0.1, 0.1)})
     assert decision.better == ""
     assert decision.findings[0].reason == out.out
+
+
+def test_nothing_is_decided_from_traffic_that_was_not_split_as_the_route_said() -> None:
+    better, worse = measured("empty_rate", -0.3, -0.2), measured("empty_rate", 0.2, 0.3)
+    unfair = replace(SPLIT, verdict=Verdict.INCONCLUSIVE)
+    for judged in (better, worse):
+        decision = decide((A,), {"a": replace(judged, split=unfair)}, by="empty_rate")
+        assert (decision.better, decision.reason) == ("", "no difference was shown by empty_rate")

@@ -15,11 +15,12 @@ REFRESH = "data_refresh"
 
 
 def read_sources(spec: dict[str, Any], sources: list[str]) -> Local:
-    """The documents of `sources`, for the rollout that `spec` says. BadParameter when it is another change, or builds."""
+    """The documents of `sources`, for the rollout that `spec` says. BadParameter when it is another change, builds, or has
+    several candidates."""
     if spec.setdefault("change", REFRESH) != REFRESH:
         raise typer.BadParameter(f"--source is for the change {REFRESH}, FILE says {spec['change']}")
-    if spec.get("build") is not None:
-        raise typer.BadParameter("--source fills the candidate, so FILE says no build")
+    if any(spec.get(name) is not None for name in ("build", "variants")):
+        raise typer.BadParameter("--source fills the one candidate, so FILE says neither build nor variants")
     if not isinstance(spec.get("alias"), str):
         raise typer.BadParameter("FILE names no alias")
     return read_local(sources)

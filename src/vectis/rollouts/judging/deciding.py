@@ -24,7 +24,8 @@ def decide(
     """What the last judgements, by variant, say about all variants; `by` None: the first of DECIDING that was observed.
 
     Better is a variant that takes part still and is surely less than 0 worse than the stable one: of several the one that is
-    better by most. The bounds are those of the judgements, made at levels that are shared by all variants.
+    better by most. The bounds are those of the judgements, made at levels that are shared by all variants. Where the traffic was
+    not split as the route said, nothing is sure.
     """
     observed = {metric.name for each in judgements.values() for metric in each.metrics if metric.samples}
     metric = by or next((name for name in DECIDING if name in observed), "")
@@ -32,14 +33,15 @@ def decide(
     judged = {each.variant: each.judged for each in findings if each.judged is not None}
     if not judged:
         return RolloutDecision("", metric, "nothing was observed that tells better from worse", findings)
+    comparable = [name for name in judged if judgements[name].split.verdict is Verdict.SUCCESSFUL]
     running = {each.variant for each in candidates if not each.out}
     better = sorted(
-        (name for name in judged if name in running and _high(judged[name]) < 0),
+        (name for name in comparable if name in running and _high(judged[name]) < 0),
         key=lambda name: judged[name].worsening or 0.0,
     )
     if better:
         return RolloutDecision(better[0], metric, _why(metric, better, judged), findings)
-    if len(judged) == len(findings) and all(_low(each) > 0 for each in judged.values()):
+    if len(comparable) == len(findings) and all(_low(judged[name]) > 0 for name in comparable):
         return RolloutDecision(STABLE, metric, f"{STABLE} is surely better than every other by {metric}", findings)
     return RolloutDecision("", metric, f"no difference was shown by {metric}", findings)
 
