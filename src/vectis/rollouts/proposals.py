@@ -89,6 +89,9 @@ def _shares(spec: RolloutSpec, proposals: Sequence[Proposal]) -> list[float | No
     whole = spec.stages[0].weight_percent
     if not said:
         even = math.floor(whole * 100 / len(shares)) / 100
+        _refuse(
+            even <= 0, "stages[0].weight_percent", f"is {whole:g}, too little to be shared by {len(shares)} variants"
+        )
         return [*[even] * (len(shares) - 1), round(whole - even * (len(shares) - 1), 2)]
     for number, share in enumerate(shares):
         where = f"variants[{number}].weight_percent"

@@ -87,10 +87,11 @@ class RolloutService:
         check_spec(spec)
         self._check_asked(spec)
         stable, now = await self._stable(by), self._clock.now()
-        for proposal in proposals:
-            if proposal.given is not None:
-                await self._check_given(by, proposal.given, stable)
         candidates = accepted(spec, proposals, unix_time=now.timestamp())
+        for number, proposal in enumerate(proposals):
+            if proposal.given is not None:
+                field = "candidate" if proposal.name is None else f"variants[{number}].collection"
+                await self._check_given(by, proposal.given, stable, field)
         await self._check_validation(spec, stable)
         for each in candidates:
             if each.build is not None:
@@ -183,15 +184,13 @@ class RolloutService:
             raise NotFound(f"alias: no alias is called {by.collection[:140]!r}; set it first", field="alias")
         return route.targets[0].collection
 
-    async def _check_given(self, by: CollectionPass, candidate: CollectionPass, stable: str) -> None:
+    async def _check_given(self, by: CollectionPass, candidate: CollectionPass, stable: str, field: str) -> None:
         candidate.require(Permission.WRITE_COLLECTIONS)
         name = candidate.collection
         if not await is_there(self._store, name):
             raise CollectionNotFound(f"there is no collection {name[:140]!r}", collection=name[:140])
         if name == stable or tenant_of(name) != tenant_of(by.collection):
-            raise InvalidInput(
-                f"candidate: {name!r} must be another collection of the alias's tenant", field="candidate"
-            )
+            raise InvalidInput(f"{field}: {name!r} must be another collection of the alias's tenant", field=field)
 
     async def _check_embedder(self, profile: CollectionProfile) -> None:
         """A candidate without vectors never gets ready: its model is asked for one before anything begins."""

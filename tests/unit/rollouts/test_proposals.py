@@ -61,6 +61,11 @@ def test_variants_are_named_by_letters_and_share_evenly_unless_they_say() -> Non
         ),
         (EXPERIMENT, [variant("b"), variant()], "variants[1].name"),
         (EXPERIMENT, [variant(given=given("docs_2"), build=None)] * 2, "variants[0].collection"),
+        (
+            replace(EXPERIMENT, stages=(replace(EXPERIMENT.stages[0], weight_percent=0.01),)),
+            [variant(), variant()],
+            "stages[0].weight_percent",
+        ),
         (EXPERIMENT, [variant("", 25), variant()], "variants[1].weight_percent"),
         (EXPERIMENT, [variant("", 50), variant("", 0)], "variants[1].weight_percent"),
         (EXPERIMENT, [variant("", 49.999), variant("", 0.001)], "variants[0].weight_percent"),
