@@ -1,8 +1,12 @@
-"""Marks by folder: everything in tests/faults is a fault test."""
+"""Marks by folder: everything in tests/faults is a fault test. What Hypothesis tries may take its time: machines are shared."""
 
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("vectis", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("vectis")
 
 FAULTS = Path(__file__).parent / "faults"
 

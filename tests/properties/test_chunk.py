@@ -35,7 +35,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"w\d+", text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS, CHUNKINGS)
 def test_no_word_is_lost_and_order_is_kept(parsed: ParsedDocument, chunking: Chunking) -> None:
     chunks = cut(parsed, Chunking(chunking.target, 0), MAX_TOKENS, count_words)
@@ -47,7 +47,7 @@ def test_no_word_is_lost_and_order_is_kept(parsed: ParsedDocument, chunking: Chu
     assert all(word in rest for word in written)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS, CHUNKINGS)
 def test_overlap_only_adds(parsed: ParsedDocument, chunking: Chunking) -> None:
     chunks = cut(parsed, chunking, MAX_TOKENS, count_words)
@@ -55,7 +55,7 @@ def test_overlap_only_adds(parsed: ParsedDocument, chunking: Chunking) -> None:
     assert {w for chunk in chunks for w in words(chunk.text)} == written
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS, CHUNKINGS)
 def test_size_is_bounded_and_no_chunk_is_empty(parsed: ParsedDocument, chunking: Chunking) -> None:
     code = {b.text for s in parsed.sections for b in s.blocks if b.kind is BlockKind.CODE}
@@ -70,13 +70,13 @@ def test_size_is_bounded_and_no_chunk_is_empty(parsed: ParsedDocument, chunking:
             assert count_words(chunk.text) <= chunking.target
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(DOCUMENTS, CHUNKINGS)
 def test_same_input_gives_the_same_chunks(parsed: ParsedDocument, chunking: Chunking) -> None:
     assert cut(parsed, chunking, MAX_TOKENS, count_words) == cut(parsed, chunking, MAX_TOKENS, count_words)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.text(max_size=400), CHUNKINGS)
 def test_any_text_is_kept_word_by_word(text: str, chunking: Chunking) -> None:
     parsed = ParsedDocument("T", (Section((), (Block(BlockKind.PARAGRAPH, text.strip()),)),) if text.strip() else ())
@@ -95,7 +95,7 @@ MARKUP = st.lists(
 ).map("".join)  # fmt: skip
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MARKUP, st.sampled_from(list(TextFormat)), CHUNKINGS)
 def test_any_markup_is_parsed_and_cut_or_refused(text: str, format: TextFormat, chunking: Chunking) -> None:
     document = Document(id="x", text=text, format=format)

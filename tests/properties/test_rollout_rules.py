@@ -268,4 +268,4 @@ def _goes_on(before: Rollout, after: Rollout) -> bool:
 
 
 TestRollout = RolloutMachine.TestCase
-TestRollout.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestRollout.settings = settings(max_examples=150, stateful_step_count=40)
