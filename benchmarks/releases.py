@@ -68,9 +68,16 @@ def main() -> None:
             alias = f"release_{number}"
             ingest_s = fill(server, alias, made, documents)
             spec = {
-                "alias": alias, "change": change, "strategy": "canary", "build": build, "stages": STAGES, "metrics": METRICS,
-                "validation": {"judged": judged}, "watch_s": 10, "policy": {"on_inconclusive": "extend"},
-            }  # fmt: skip
+                "alias": alias,
+                "change": change,
+                "strategy": "canary",
+                "build": build,
+                "stages": STAGES,
+                "metrics": METRICS,
+                "validation": {"judged": judged},
+                "watch_s": 10,
+                "policy": {"on_inconclusive": "extend"},
+            }
             questions = [each["query"] for each in judged]
             found[name] = {"ingest_s": round(ingest_s, 1), **release(server, spec, questions)}
             print(json.dumps(found[name], indent=1), flush=True)

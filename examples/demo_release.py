@@ -50,8 +50,10 @@ def main() -> int:
                 better = release(http, url, "chunks of 64 tokens instead of 200", {"chunking": BETTER}, pages)
                 damaged = release(http, url, "an embedding profile that is damaged", {"embedding": DAMAGED}, pages)
             served = http.get("/deployment/status").json()["aliases"][0]["targets"]
-    console.print(f"\n[bold]{users.answered} questions were answered meanwhile, {len(users.failed)} failed[/], the slowest took "
-                  f"{users.slowest_s:.2f} s; it took {monotonic() - began:.0f} s in all")  # fmt: skip
+    console.print(
+        f"\n[bold]{users.answered} questions were answered meanwhile, {len(users.failed)} failed[/], the slowest took "
+        f"{users.slowest_s:.2f} s; it took {monotonic() - began:.0f} s in all"
+    )
     for failure in users.failed[:3]:
         console.print(failure, style="red")
     as_told = (better["phase"], damaged["phase"]) == ("healthy", "aborted")
@@ -84,9 +86,16 @@ def release(http: httpx.Client, url: str, what: str, build: dict[str, Any], page
     """Begin a release, watch it on the terminal until it is decided, and say why it ended as it did."""
     console.rule(f"[bold]{what}")
     spec = {
-        "alias": ALIAS, "change": "reembed", "strategy": "canary", "build": build, "stages": STAGES, "metrics": METRICS,
-        "validation": {"judged": judged(pages)}, "watch_s": 5, "policy": {"on_inconclusive": "abort"},
-    }  # fmt: skip
+        "alias": ALIAS,
+        "change": "reembed",
+        "strategy": "canary",
+        "build": build,
+        "stages": STAGES,
+        "metrics": METRICS,
+        "validation": {"judged": judged(pages)},
+        "watch_s": 5,
+        "policy": {"on_inconclusive": "abort"},
+    }
     estimate = http.post("/api/v1/rollouts/estimate", json=spec).raise_for_status().json()
     seconds = "unknown" if estimate["seconds"] is None else f"{estimate['seconds']:.0f} s and what users leave"
     console.print(

@@ -61,9 +61,12 @@ def _module_pages() -> Iterator[Page]:
         text = inspect.getdoc(module) or ""
         if len(text) >= TEXT_MIN // 2:
             yield _page(
-                f"module/{module.__name__}", module.__name__, f"# {module.__name__}\n\n{_beginning(text, TEXT_MAX)}\n",
-                f"https://docs.python.org/3/library/{module.__name__}.html", "module",
-            )  # fmt: skip
+                f"module/{module.__name__}",
+                module.__name__,
+                f"# {module.__name__}\n\n{_beginning(text, TEXT_MAX)}\n",
+                f"https://docs.python.org/3/library/{module.__name__}.html",
+                "module",
+            )
 
 
 def _member_pages(wanted: Any) -> Iterator[Page]:

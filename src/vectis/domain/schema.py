@@ -148,8 +148,11 @@ def check_vectors(schema: CollectionSchema, vectors: Vectors, *, at: str) -> Non
         if len(vector) != params.size:
             raise WrongDimension(
                 f"{at}.{name}: the vector has {len(vector)} dimensions, the collection has {params.size}",
-                at=at, vector=name, given=len(vector), expected=params.size,
-            )  # fmt: skip
+                at=at,
+                vector=name,
+                given=len(vector),
+                expected=params.size,
+            )
 
 
 def _known(schema: CollectionSchema) -> str:

@@ -79,8 +79,11 @@ def _read_qrels(path: Path) -> dict[str, dict[str, int]]:
     for number, line in _lines(path):
         columns = line.split("\t") if "\t" in line else line.split()
         if len(columns) not in (3, 4):
-            raise InvalidInput(f"{path}:{number}: {len(columns)} columns, expected query id, document id, grade",
-                               file=path.name, line=number)  # fmt: skip
+            raise InvalidInput(
+                f"{path}:{number}: {len(columns)} columns, expected query id, document id, grade",
+                file=path.name,
+                line=number,
+            )
         try:
             grade = int(columns[-1])
         except ValueError:

@@ -155,8 +155,9 @@ class PointService:
         if size > self._limits.payload_bytes_max:
             raise TooLarge(
                 f"{at}.payload: {size} bytes, the maximum is {self._limits.payload_bytes_max}",
-                field=f"{at}.payload", maximum=self._limits.payload_bytes_max,
-            )  # fmt: skip
+                field=f"{at}.payload",
+                maximum=self._limits.payload_bytes_max,
+            )
 
     @staticmethod
     def _at_most(field: str, given: int, maximum: int) -> None:

@@ -147,9 +147,7 @@ class Child:
     async def _becomes_ready(self, process: Process) -> bool:
         ready, ended = asyncio.create_task(self._ready()), asyncio.create_task(process.wait())
         try:
-            await asyncio.wait(
-                {ready, ended}, timeout=self.spec.ready_timeout_s, return_when=asyncio.FIRST_COMPLETED
-            )  # fmt: skip
+            await asyncio.wait({ready, ended}, timeout=self.spec.ready_timeout_s, return_when=asyncio.FIRST_COMPLETED)
             return ready.done() and process.returncode is None
         finally:
             ready.cancel()

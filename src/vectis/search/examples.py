@@ -74,8 +74,9 @@ class Examples:
             if len(example.text) > TEXT_CHARS_MAX:
                 raise LimitExceeded(
                     f"{at}.text: {len(example.text)} characters, the maximum is {TEXT_CHARS_MAX}",
-                    field=f"{at}.text", maximum=TEXT_CHARS_MAX,
-                )  # fmt: skip
+                    field=f"{at}.text",
+                    maximum=TEXT_CHARS_MAX,
+                )
             if embedding is None:
                 raise Unsupported(
                     f"{at}.text: collection {collection.name} holds your own vectors, so give a vector or the id of a point",
@@ -97,9 +98,12 @@ class Examples:
                 collection.name, [canonical_id(id, at=f"{at}.id")], with_payload=False, with_vectors=[using]
             )
         page = await self._reader.scroll(
-            collection.name, limit=CHUNKS_READ_MAX, filter=Filter(must=[any_of(DOCUMENT_ID, [str(id)])]),
-            with_payload=False, with_vectors=[using],
-        )  # fmt: skip
+            collection.name,
+            limit=CHUNKS_READ_MAX,
+            filter=Filter(must=[any_of(DOCUMENT_ID, [str(id)])]),
+            with_payload=False,
+            with_vectors=[using],
+        )
         return page.points
 
 

@@ -92,8 +92,9 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     if len(request.query) > limits.query_chars_max:
         raise LimitExceeded(
             f"query: {len(request.query)} characters, the maximum is {limits.query_chars_max}",
-            field="query", maximum=limits.query_chars_max,
-        )  # fmt: skip
+            field="query",
+            maximum=limits.query_chars_max,
+        )
     if collection.profile.embedding is None:
         raise Unsupported(
             f"collection {collection.name} holds your own vectors and no text: ask with POST /api/v1/vectors/search",
@@ -311,8 +312,10 @@ def _check_bounds(limit: int, offset: int, limits: SearchLimits) -> None:
         if value > maximum:
             raise LimitExceeded(
                 f"{name}: {value} is beyond the maximum of {maximum}; use /points/scroll to read everything",
-                field=name, given=value, maximum=maximum,
-            )  # fmt: skip
+                field=name,
+                given=value,
+                maximum=maximum,
+            )
     if limit < 1 or offset < 0:
         raise InvalidInput("limit: must be 1 or more, and offset 0 or more", field="limit")
 

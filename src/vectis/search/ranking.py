@@ -123,6 +123,10 @@ class ScoreRanker:
         laps.end("engine")
         reasons = [fusion.reasons(each.subject) if request.explain else None for each in window]
         return assemble.scored_hits(
-            window, chunks, reasons, {record.id: record for record in records},
-            grouped=request.group, with_payload=request.with_payload,
-        )  # fmt: skip
+            window,
+            chunks,
+            reasons,
+            {record.id: record for record in records},
+            grouped=request.group,
+            with_payload=request.with_payload,
+        )

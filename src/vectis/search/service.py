@@ -108,8 +108,10 @@ class SearchService:
         if len(searches) > self._limits.batch_max:
             raise LimitExceeded(
                 f"searches: {len(searches)} in one batch, the maximum is {self._limits.batch_max}",
-                field="searches", given=len(searches), maximum=self._limits.batch_max,
-            )  # fmt: skip
+                field="searches",
+                given=len(searches),
+                maximum=self._limits.batch_max,
+            )
         return list(await asyncio.gather(*(self.search_vector(by, request) for by, request in searches)))
 
     async def _vector(self, request: VectorSearch, to: Resolved) -> Answer:

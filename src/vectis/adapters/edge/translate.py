@@ -178,8 +178,11 @@ def _checked(leg: Leg, expected: int, vectors: Sequence[bytes]) -> Any:
     if len(vectors[0]) != expected:
         raise WrongDimension(
             f"query.{leg.using}: the vector has {len(vectors[0]) // 4} dimensions, the collection has {expected // 4}",
-            at="query", vector=leg.using, given=len(vectors[0]) // 4, expected=expected // 4,
-        )  # fmt: skip
+            at="query",
+            vector=leg.using,
+            given=len(vectors[0]) // 4,
+            expected=expected // 4,
+        )
     return array("f", vectors[0])
 
 
@@ -193,8 +196,9 @@ def _expected_bytes(leg: Leg, schema: CollectionSchema) -> int:
     kind = "sparse" if leg.sparse else "dense"
     raise InvalidVector(
         f"query: the collection has no {kind} vector {leg.using[:60]!r}; it has {', '.join(known) or 'none'}",
-        at="query", vector=leg.using[:60],
-    )  # fmt: skip
+        at="query",
+        vector=leg.using[:60],
+    )
 
 
 def _params(params: SearchParams, graph_points: int) -> qe.SearchParams:

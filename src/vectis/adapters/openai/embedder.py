@@ -138,8 +138,9 @@ class OpenAiEmbedder:
             raise EmbedderUnavailable(
                 f"{self._profile.model} gave a vector of {len(vector)} dimensions, but is configured for {expected}: "
                 "set its dimension right",
-                given=len(vector), expected=expected,
-            )  # fmt: skip
+                given=len(vector),
+                expected=expected,
+            )
         length = hypot(*vector)
         if not 0 < length < inf:
             raise EmbedderUnavailable(f"{self._profile.model} gave a vector of length {length}, which has no direction")
@@ -155,6 +156,7 @@ def _in_order(content: bytes, count: int) -> list[list[float]]:
     if len(answer.data) != count or by_index.keys() != set(range(count)):
         raise EmbedderUnavailable(
             f"the embeddings endpoint gave {len(answer.data)} vectors for {count} texts, or numbered them wrongly",
-            given=len(answer.data), expected=count,
-        )  # fmt: skip
+            given=len(answer.data),
+            expected=count,
+        )
     return [by_index[index] for index in range(count)]

@@ -53,8 +53,9 @@ class EndpointReranker:
         if by_index.keys() != set(range(len(texts))) or not all(map(isfinite, by_index.values())):
             raise RerankerUnavailable(
                 f"the rerank endpoint judged {len(by_index)} of {len(texts)} documents, or numbered them wrongly",
-                given=len(by_index), expected=len(texts),
-            )  # fmt: skip
+                given=len(by_index),
+                expected=len(texts),
+            )
         return [by_index[index] for index in range(len(texts))]
 
     async def close(self) -> None:

@@ -42,17 +42,25 @@ class ProcessMetrics:
             registry=self.registry,
         )
         self._searches = Counter(
-            "vectis_search_requests", "Searches by outcome", ["collection", "variant", "mode", "outcome"],
+            "vectis_search_requests",
+            "Searches by outcome",
+            ["collection", "variant", "mode", "outcome"],
             registry=self.registry,
-        )  # fmt: skip
+        )
         self._search_seconds = Histogram(
-            "vectis_search_duration_seconds", "Time of a search", ["collection", "mode"], buckets=SECONDS,
+            "vectis_search_duration_seconds",
+            "Time of a search",
+            ["collection", "mode"],
+            buckets=SECONDS,
             registry=self.registry,
-        )  # fmt: skip
+        )
         stage_seconds = Histogram(
-            "vectis_search_stage_duration_seconds", "Time of each stage of a search", ["stage"], buckets=SECONDS,
+            "vectis_search_stage_duration_seconds",
+            "Time of each stage of a search",
+            ["stage"],
+            buckets=SECONDS,
             registry=self.registry,
-        )  # fmt: skip
+        )
         self._stages = {stage: stage_seconds.labels(stage) for stage in STAGES}
         # Looking a label set up costs more than counting, and the path of a search does it five times.
         self._series: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
@@ -68,14 +76,19 @@ class ProcessMetrics:
         )
 
         self._filtered = Counter(
-            FILTER_KEYS, "Searches that filtered by a payload key, and whether a payload index served it",
-            ["collection", "key", "indexed"], registry=self.registry,
-        )  # fmt: skip
+            FILTER_KEYS,
+            "Searches that filtered by a payload key, and whether a payload index served it",
+            ["collection", "key", "indexed"],
+            registry=self.registry,
+        )
         self._filter_keys: set[tuple[str, str]] = set()
         self._job_seconds = Histogram(
-            "vectis_job_duration_seconds", "Time of an attempt of a job, by the state it left the job in", ["kind", "state"],
-            buckets=JOB_SECONDS, registry=self.registry,
-        )  # fmt: skip
+            "vectis_job_duration_seconds",
+            "Time of an attempt of a job, by the state it left the job in",
+            ["kind", "state"],
+            buckets=JOB_SECONDS,
+            registry=self.registry,
+        )
 
     def append(self, measurement: Measurement) -> None:
         """Count one search."""

@@ -20,9 +20,11 @@ class RecallMetrics:
             "vectis_recall_found_results", "Those of them that the answers had", labels, registry=registry
         )
         self._effort = Gauge(
-            "vectis_search_effort_ratio", "How many times as hard as its settings say a collection is searched",
-            ["collection"], registry=registry,
-        )  # fmt: skip
+            "vectis_search_effort_ratio",
+            "How many times as hard as its settings say a collection is searched",
+            ["collection"],
+            registry=registry,
+        )
         self._known: set[tuple[str, str]] = set()
 
     def append_recall(self, collection: str, filter_keys: tuple[str, ...], *, found: int, expected: int) -> None:

@@ -73,8 +73,9 @@ class SqlCollections(SqlJobs):
                 if name in route.plan.collections:
                     raise Conflict(
                         f"alias {route.alias!r} needs {name}: point it elsewhere or delete it first",
-                        name=name, alias=route.alias,
-                    )  # fmt: skip
+                        name=name,
+                        alias=route.alias,
+                    )
             shown = sa.update(collections).where(_named(name), collections.c.deletion.is_(None))
             if (await connection.execute(shown.values(deletion=to_json(deletion)))).rowcount == 0:
                 raise _absent(name)

@@ -74,10 +74,15 @@ class SqlJobs(StorePart):
             sa.update(jobs)
             .where(jobs.c.id == job_id, jobs.c.state.in_(RETRIABLE))
             .values(
-                state=JobState.PENDING.value, error=None, finished_at=None, held_until=None,
-                cancel_asked=False, failures=0, attempts_before=jobs.c.attempt,
+                state=JobState.PENDING.value,
+                error=None,
+                finished_at=None,
+                held_until=None,
+                cancel_asked=False,
+                failures=0,
+                attempts_before=jobs.c.attempt,
             )
-        )  # fmt: skip
+        )
         async with self._database.write() as connection:
             try:
                 return (await connection.execute(statement)).rowcount > 0

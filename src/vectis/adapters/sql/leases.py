@@ -41,10 +41,14 @@ class SqlLeases(StorePart):
             sa.update(jobs)
             .where(jobs.c.sequence == first.with_for_update(skip_locked=True).scalar_subquery())
             .values(
-                state=JobState.RUNNING.value, attempt=jobs.c.attempt + 1, worker=worker, held_until=until, started_at=now
+                state=JobState.RUNNING.value,
+                attempt=jobs.c.attempt + 1,
+                worker=worker,
+                held_until=until,
+                started_at=now,
             )
             .returning(jobs)
-        )  # fmt: skip
+        )
         async with self._database.write() as connection:
             if wanted.limits and not self._database.sqlite:
                 await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_CLAIM_LOCK)))

@@ -40,10 +40,15 @@ TRIM_S = 600.0
 FAULTS = frozenset(
     error.code
     for error in (
-        EngineUnavailable, EmbedderUnavailable, StoreUnavailable, DeadlineExceeded,
-        CollectionNotFound, WrongDimension, Unsupported,
+        EngineUnavailable,
+        EmbedderUnavailable,
+        StoreUnavailable,
+        DeadlineExceeded,
+        CollectionNotFound,
+        WrongDimension,
+        Unsupported,
     )
-)  # fmt: skip
+)
 """Outcomes that count as errors of a variant: the server's, and those that depend on the collection behind the alias."""
 
 _Place = tuple[str, int, float, str]

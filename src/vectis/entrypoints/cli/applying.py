@@ -90,7 +90,7 @@ def history(as_json: AsJson = False, data_dir: DataDir = DEFAULT_FOLDER) -> None
             (v.number, moment(v.at.isoformat()), v.author, _outcome(v, active), v.reason or v.description)
             for v in versions
         ],
-    )  # fmt: skip
+    )
 
 
 def change(request: ApplyRequest, health_timeout: float, data_dir: Path, *, as_json: bool) -> None:

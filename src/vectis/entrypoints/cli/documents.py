@@ -66,8 +66,15 @@ def show(
         print_json(answer)
         return
     kept = answer["document"]
-    facts = {"id": kept["id"], "title": kept.get("title"), "source": kept.get("source"), "url": kept.get("url"),
-             "chunks": answer["chunks"], "current": _state(answer), "updated": moment(answer["updated_at"])}  # fmt: skip
+    facts = {
+        "id": kept["id"],
+        "title": kept.get("title"),
+        "source": kept.get("source"),
+        "url": kept.get("url"),
+        "chunks": answer["chunks"],
+        "current": _state(answer),
+        "updated": moment(answer["updated_at"]),
+    }
     print_facts(facts)
     console.print()
     console.print(kept["text"], markup=False)

@@ -92,9 +92,13 @@ def ingest(
         if created:
             notes.print(f"created collection {collection}", style="dim")
         done = await synchronize(
-            api, collection, local.sources, local.documents, local.unreadable_ids,
+            api,
+            collection,
+            local.sources,
+            local.documents,
+            local.unreadable_ids,
             lambda total: progress_bar("ingesting", total, shown=not no_progress),
-        )  # fmt: skip
+        )
         return Ingested(collection, local.sources, created, done)
 
     try:

@@ -142,12 +142,18 @@ def stats(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_
         ("worker", "host", "pid:", "running:", "at most:", "MiB:", "seen s ago:", "queues"),
         [
             (
-                w["name"], w["host"], w["pid"], w["running"], w["jobs_max"],
-                w["memory_bytes"] >> 20, w["seen_age_s"], ", ".join(w["queues"]) or "all",
+                w["name"],
+                w["host"],
+                w["pid"],
+                w["running"],
+                w["jobs_max"],
+                w["memory_bytes"] >> 20,
+                w["seen_age_s"],
+                ", ".join(w["queues"]) or "all",
             )
             for w in answer["workers"]
         ],
-    )  # fmt: skip
+    )
 
 
 async def until_ended(api: Api, job: str, *, timeout_s: float) -> Any:

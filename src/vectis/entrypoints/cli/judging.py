@@ -58,8 +58,12 @@ async def ask_explained(
 ) -> dict[str, Explained]:
     """By query, 200 documents and what each prefetch adds to them. EmbedderUnavailable when one is answered without vectors."""
     wanted = {
-        "collection": collection, "limit": EXPLAINED_DEPTH, "with_payload": False, "explain": True, "settings": dict(settings),
-    }  # fmt: skip
+        "collection": collection,
+        "limit": EXPLAINED_DEPTH,
+        "with_payload": False,
+        "explain": True,
+        "settings": dict(settings),
+    }
     explained: dict[str, Explained] = {}
     for query in queries:
         answer = await api.search({**wanted, "query": query.text})

@@ -38,8 +38,12 @@ async def private_server(folder: Path, environment: Mapping[str, str]) -> AsyncG
         socket = Path(short) / "s"
         server = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "vectis", "serve", "--data-dir", str(folder), "--uds", str(socket)),
-            stdin=PIPE, stdout=PIPE, stderr=sink, env={**os.environ, **environment, FD_KEY: "0"}, start_new_session=True,
-        )  # fmt: skip
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=sink,
+            env={**os.environ, **environment, FD_KEY: "0"},
+            start_new_session=True,
+        )
         try:
             await _ready(server, log)
             rest = asyncio.create_task(_drain(server))

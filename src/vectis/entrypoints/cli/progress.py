@@ -22,9 +22,13 @@ class RateColumn(ProgressColumn):
 def progress_bar(title: str, total: int, *, shown: bool) -> Generator[Callable[[float], None]]:
     """Give a function that is told how many are done; draw nothing when not `shown` or when stderr is no terminal."""
     columns = (
-        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(),
-        RateColumn(), TimeRemainingColumn(), TextColumn("left"),
-    )  # fmt: skip
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        RateColumn(),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
     with Progress(*columns, console=notes, disable=not shown or not notes.is_terminal) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done: bar.update(task, completed=done)

@@ -35,9 +35,13 @@ async def fill_candidate(api: Api, spec: dict[str, Any], local: Local, *, unix_t
     if await ensure_collection(api, candidate, like=spec["alias"]):
         notes.print(f"created collection {candidate}", style="dim")
     done = await synchronize(
-        api, candidate, local.sources, local.documents, local.unreadable_ids,
+        api,
+        candidate,
+        local.sources,
+        local.documents,
+        local.unreadable_ids,
         lambda total: progress_bar("filling the candidate", total, shown=True),
-    )  # fmt: skip
+    )
     done.tally.refused = [*local.refused, *done.tally.refused]
     tell(done.tally)
     if done.tally.dead_jobs:

@@ -93,10 +93,14 @@ def _decision(decision: dict[str, Any] | None) -> list[RenderableType]:
     for finding in decision["findings"]:
         judged = finding["judged"] or dict.fromkeys(("stable", "candidate", "worsening", "low", "high"))
         table.add_row(
-            finding["variant"], Text(finding["verdict"], VERDICT_STYLES[finding["verdict"]]), _number(judged["stable"]),
-            _number(judged["candidate"]), _number(judged["worsening"]), _interval(judged["low"], judged["high"]),
+            finding["variant"],
+            Text(finding["verdict"], VERDICT_STYLES[finding["verdict"]]),
+            _number(judged["stable"]),
+            _number(judged["candidate"]),
+            _number(judged["worsening"]),
+            _interval(judged["low"], judged["high"]),
             Text(finding["reason"]),
-        )  # fmt: skip
+        )
     return [Text.assemble(("\ndecision: ", "bold"), decision["reason"]), table]
 
 
@@ -111,10 +115,16 @@ def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
     )
     for metric in metrics:
         cells = (
-            metric["name"], Text(metric["verdict"], VERDICT_STYLES[metric["verdict"]]), _number(metric["stable"]),
-            _number(metric["candidate"]), _number(metric["worsening"]), _interval(metric["low"], metric["high"]),
-            str(metric["samples"]), metric["test"], Text(metric["reason"]),
-        )  # fmt: skip
+            metric["name"],
+            Text(metric["verdict"], VERDICT_STYLES[metric["verdict"]]),
+            _number(metric["stable"]),
+            _number(metric["candidate"]),
+            _number(metric["worsening"]),
+            _interval(metric["low"], metric["high"]),
+            str(metric["samples"]),
+            metric["test"],
+            Text(metric["reason"]),
+        )
         table.add_row(*cells)
     return table
 

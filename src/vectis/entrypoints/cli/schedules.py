@@ -26,11 +26,17 @@ def list_schedules(as_json: AsJson = False, url: Url = None, data_dir: DataDir =
         return
     rows = [
         (
-            s["name"], s["cron"], s["kind"], s["payload"].get("collection"), s["missed"],
-            moment(s["next_at"]) if s["enabled"] else "off", moment(s["last_at"]), s["last_job"],
+            s["name"],
+            s["cron"],
+            s["kind"],
+            s["payload"].get("collection"),
+            s["missed"],
+            moment(s["next_at"]) if s["enabled"] else "off",
+            moment(s["last_at"]),
+            s["last_job"],
         )
         for s in answer["schedules"]
-    ]  # fmt: skip
+    ]
     print_table(("name", "cron", "kind", "collection", "missed", "next", "last", "last job"), rows)
 
 

@@ -83,9 +83,13 @@ async def index_dataset(
     documents = [msgspec.structs.replace(document, source=dataset.name) for document in dataset.documents]
     await ensure_collection(api, collection, **({"chunking": chunking} if chunking else {}))
     done = await synchronize(
-        api, collection, [dataset.name], documents, frozenset(),
+        api,
+        collection,
+        [dataset.name],
+        documents,
+        frozenset(),
         lambda total: progress_bar("ingesting", total, shown=shown),
-    )  # fmt: skip
+    )
     return await _settled(api, collection), len(done.tally.refused)
 
 
