@@ -2,7 +2,7 @@
 steps: no query fails, no answer comes from a removed collection, what the alias leads to is linearizable, every rollout ends as
 its history implies, and no acknowledged write is lost.
 
-FAULTS_ROLLOUTS says how many (6, one of each kind), FAULTS_CLIENTS how many clients ask (4), FAULTS_SEED chooses the moments.
+FAULTS_ROLLOUTS says how many (7, one of each kind), FAULTS_CLIENTS how many clients ask (4), FAULTS_SEED chooses the moments.
 What happened how often is printed: `pytest -s`.
 """
 
@@ -35,7 +35,7 @@ from vectis.runtime.paths import FolderLayout
 
 pytestmark = pytest.mark.faults
 
-ROLLOUTS = int(os.environ.get("FAULTS_ROLLOUTS") or 6)
+ROLLOUTS = int(os.environ.get("FAULTS_ROLLOUTS") or 7)
 CLIENTS = int(os.environ.get("FAULTS_CLIENTS") or 4)
 SEED = int(os.environ.get("FAULTS_SEED") or secrets.randbelow(10**6))
 WITHIN_S = 600.0
@@ -49,6 +49,7 @@ LENIENT = [
 ]
 SHARES = [{"weight_percent": 25, "duration_s": 600}, {"weight_percent": 75, "duration_s": 600}]
 HALF = [{"weight_percent": 50, "duration_s": 1}]
+SHARED = [{"weight_percent": 60, "duration_s": 1}]
 MIRRORED = [{"weight_percent": 0, "mirror_percent": 100, "duration_s": 1}]
 CHURN = [{"name": "churn", "margin": 0.4, "tolerance": 0.5}]
 
@@ -60,6 +61,11 @@ class Kind(NamedTuple):
     verbs: dict[str, str]
     promoted: bool
     unlike: bool = False
+    variants: int = 0
+
+    @property
+    def phase(self) -> str:
+        return "healthy" if self.promoted or self.variants else "aborted"
 
 
 KINDS = {
@@ -68,6 +74,7 @@ KINDS = {
     "promoted by hand": Kind({"strategy": "canary", "stages": SHARES}, {"stage": "promote"}, promoted=True),
     "found good": Kind({"strategy": "canary", "stages": HALF, "metrics": LENIENT}, {}, promoted=True),
     "found bad": Kind({"strategy": "shadow", "stages": MIRRORED, "metrics": CHURN}, {}, promoted=False, unlike=True),
+    "compared": Kind({"strategy": "experiment", "stages": SHARED, "metrics": LENIENT}, {}, promoted=False, variants=2),
     "undone": Kind({"strategy": "blue_green", "watch_s": 600}, {"watch": "undo"}, promoted=False),
 }
 
@@ -201,6 +208,8 @@ def run(drive: Drive, number: int, kind: Kind) -> Any:
     if kind.unlike:
         fill(drive, f"unlike_{number}", 10_000)
         spec["candidate"] = f"unlike_{number}"
+    elif kind.variants:
+        spec["variants"] = [{"build": {"hnsw": {"m": 8 + each}}} for each in range(kind.variants)]
     else:
         spec["build"] = {"hnsw": {"m": 8 + number % 8}}
     answer = drive.call("POST", f"{V1}/rollouts", spec)
@@ -286,9 +295,10 @@ def last(explained: Any, *steps: str) -> float:
     return max(stamp(each) for each in explained["transitions"] if each["step"] in steps)
 
 
-def kept_and_removed(explained: Any) -> tuple[str, str]:
-    names = explained["stable"], explained["candidates"][0]["collection"]
-    return (names[1], names[0]) if explained["promoted"] else names
+def kept_and_removed(explained: Any) -> tuple[str, set[str]]:
+    names = [explained["stable"], *(each["collection"] for each in explained["candidates"])]
+    kept = names[1] if explained["promoted"] else names[0]
+    return kept, {*names} - {kept}
 
 
 def test_no_query_failed_but_those_cut_by_a_kill(story: Story) -> None:
@@ -323,7 +333,7 @@ def test_what_the_alias_leads_to_is_linearizable(story: Story) -> None:
 
 
 def test_no_answer_comes_from_a_removed_collection(story: Story) -> None:
-    removed = {kept_and_removed(explained)[1]: last(explained, "done") for _, explained in story.ran}
+    removed = {name: last(explained, "done") for _, explained in story.ran for name in kept_and_removed(explained)[1]}
     late = [each for each in story.answers() if each.began > removed.get(each.collection, math.inf)]
     assert late == [], SEED
 
@@ -333,7 +343,7 @@ def test_every_rollout_ends_as_its_history_implies(story: Story) -> None:
     for (name, explained), (_, following) in zip_longest(story.ran, story.ran[1:], fillvalue=(None, None)):
         assert explained["stable"] == serves, (SEED, name)
         assert explained["promoted"] == KINDS[name].promoted, (SEED, name, explained["reason"])
-        assert explained["phase"] == ("healthy" if explained["promoted"] else "aborted"), (SEED, name)
+        assert explained["phase"] == KINDS[name].phase, (SEED, name)
         transitions = explained["transitions"]
         assert [each["generation"] for each in transitions] == list(range(1, len(transitions) + 1))
         assert (
