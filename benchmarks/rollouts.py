@@ -1,29 +1,36 @@
 """What an alias costs a search: while nothing is rolled out, and during a canary that shares its queries and measures each.
 
 One server, asked in turns within one run, by clients that name collections themselves and by clients that name an alias. Shares
-of throughput move with whatever else the machine does; the processor time of a query, of all processes of the server,
-less.
+of throughput move with whatever else the machine does. So one client also asks each query by all these names within a moment: by
+how much longer an alias takes, held against the processor time that all processes of the server need for a query, is its share.
 """
 
 import asyncio
 import json
+import socket
 import statistics
 from collections.abc import Sequence
-from time import monotonic, sleep
-from typing import Any, NamedTuple
+from math import sqrt
+from random import Random
+from time import monotonic, perf_counter, sleep
+from typing import Any, BinaryIO, NamedTuple
+from urllib.parse import urlsplit
 
 import uvloop
 
 from benchmarks.plain_loop import LIMIT
 from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, Floats, make
-from vectis.entrypoints.cli.load import LoadReport, load, post
+from vectis.entrypoints.cli.load import LoadReport, length_of, load, post
 
 SEARCH = "/api/v1/vectors/search"
 CLIENTS = 16
 STABLE, CANDIDATE = "bench_1", "bench_2"
 RESTING, ROLLED = "resting", "rolled"
 WAIT_S = 120.0
+TIMES_EACH = 20
+"""How often the one client asks each query by each name."""
+
 LONG_S = 86_400.0
 
 ASKED: dict[str, Sequence[str]] = {
@@ -60,6 +67,8 @@ def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
         for number in range(rounds):
             for turn in sorted(requests, reverse=number % 2 == 1):
                 runs[turn].append(_load(server, requests[turn], seconds))
+        took_us = _one_by_one(server.url, requests)
+        cpu_us = 1000 * statistics.median(turn.cpu_ms for turn in runs["collection"])
         return {
             "points": points,
             "clients": CLIENTS,
@@ -67,7 +76,10 @@ def measure(points: int, *, rounds: int, seconds: float) -> dict[str, Any]:
             "cpu_ms_per_query": {turn: [round(r.cpu_ms, 4) for r in reports] for turn, reports in runs.items()},
             "latency_ms_p99": {turn: [r.load.latency_ms_p99 for r in reports] for turn, reports in runs.items()},
             "errors": sum(r.load.errors for reports in runs.values() for r in reports),
-            "ratios": {name: _compared(runs[of], runs[to]) for name, (of, to) in RATIOS.items()},
+            "ratios": {
+                name: {**_compared(runs[of], runs[to]), **_held_against(took_us[of], took_us[to], cpu_us)}
+                for name, (of, to) in RATIOS.items()
+            },
             "measured_by_the_canary": _measured(server, rollout),
         }
 
@@ -107,13 +119,44 @@ def _compared(turns: list[_Turn], held_against: list[_Turn]) -> dict[str, Any]:
     return {
         "share_of_throughput": [round(share, 3) for share in shares],
         "median_share": round(statistics.median(shares), 3),
-        "share_by_cpu": round(_undisturbed_cpu_ms(held_against) / _undisturbed_cpu_ms(turns), 3),
     }
 
 
-def _undisturbed_cpu_ms(turns: list[_Turn]) -> float:
-    """The lower quartile: other work on the machine makes a query dearer, never cheaper."""
-    return statistics.quantiles([turn.cpu_ms for turn in turns], n=4)[0]
+def _held_against(took_us: list[float], others_us: list[float], cpu_us: float) -> dict[str, Any]:
+    """The median of what the same query took longer, its 95 % interval by order statistics, and what is left of the server."""
+    longer = sorted(one - other for one, other in zip(took_us, others_us, strict=True))
+    middle, off = len(longer) // 2, round(0.98 * sqrt(len(longer)))
+    extra = longer[middle]
+    return {
+        "longer_us": round(extra, 1),
+        "longer_us_interval": [round(longer[middle - off], 1), round(longer[middle + off], 1)],
+        "of_cpu_us": round(cpu_us),
+        "share_of_server": round(cpu_us / (cpu_us + extra), 3),
+    }
+
+
+def _one_by_one(url: str, requests: dict[str, list[bytes]]) -> dict[str, list[float]]:
+    """Microseconds of each query, in the same order for all names: they take turns in an order that differs each time."""
+    took: dict[str, list[float]] = {turn: [] for turn in requests}
+    order, turns = Random(0), list(requests)
+    address = urlsplit(url)
+    with socket.create_connection((address.hostname, address.port)) as connection, connection.makefile("rb") as answers:
+        for number in range(TIMES_EACH * len(requests["collection"])):
+            for turn in order.sample(turns, len(turns)):
+                asked = requests[turn]
+                began = perf_counter()
+                connection.sendall(asked[number % len(asked)])
+                _read_answer(answers)
+                took[turn].append(1e6 * (perf_counter() - began))
+    return took
+
+
+def _read_answer(answers: BinaryIO) -> None:
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        head += answers.readline()
+    assert b" 200 " in head[:16], head
+    answers.read(length_of(head))
 
 
 def _requests(queries: Floats, names: Sequence[str]) -> list[bytes]:
