@@ -60,7 +60,10 @@ class LeaseRunner:
 
     async def announce(self) -> None:
         """See the port."""
-        await self._seating.take()
+        try:
+            await self._seating.take()
+        except OUTSIDE as error:
+            log.warning("job ledger unavailable", error=str(error))
 
     async def run(self, handlers: JobHandlers) -> None:
         """See the port."""

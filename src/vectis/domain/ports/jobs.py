@@ -41,7 +41,10 @@ class JobRunner(Protocol):
     """Runs jobs by the handler of their kind until stopped."""
 
     async def announce(self) -> None:
-        """Let the ledger know that this worker is there. Conflict when a live worker has its name."""
+        """Let the ledger know that this worker is there. Conflict when a live worker has its name.
+
+        While the ledger is away or full, `run` does it as soon as it can.
+        """
         ...
 
     async def run(self, handlers: JobHandlers) -> None:
