@@ -132,7 +132,7 @@ class Estimator:
         return rates_of(job for job in jobs if models.get(job.collection or "") == embedding.model)
 
 
-def together(estimates: Sequence[Estimate]) -> Estimate:
+def in_total(estimates: Sequence[Estimate]) -> Estimate:
     """What several builds take, added up; what is unknown of one is unknown of all. `estimates` is not empty."""
     if len(estimates) == 1:
         return estimates[0]

@@ -19,7 +19,7 @@ from vectis.domain.routes import STABLE
 from vectis.domain.traffic import TICK_S, added_up, settled_before
 from vectis.rollouts.judged_queries import JUDGED_METRICS, JudgedQueries
 from vectis.rollouts.payloads import carried_keys
-from vectis.rollouts.transitions import shares_of, stage_of
+from vectis.rollouts.transitions import candidate_shares, stage_of
 
 SPANS = ((3600.0, TICK_S), (86_400.0, 60.0), (math.inf, 600.0))
 """Until a stage has this age (seconds), so much of it is one tick to the judge; two weeks are some 4,000 ticks then. What a tick
@@ -82,7 +82,7 @@ class EvidenceReader:
         return {each.variant: kept.evidence(each.variant) for each in rollout.running} if is_new else None
 
     async def _ticks(self, rollout: Rollout, kept: "_Observed", end: datetime) -> list[dict[str, VariantTick]]:
-        shares = shares_of(rollout)
+        shares = candidate_shares(rollout)
         if not 0 < sum(shares.values()) < 100:
             return []  # one variant alone is compared with nothing
         kept.shares = {STABLE: 100 - sum(shares.values()), **shares}
@@ -94,7 +94,7 @@ class EvidenceReader:
     async def _said(self, rollout: Rollout, end: datetime) -> dict[str, list[float]]:
         opinions = await self._feedback.opinions(rollout.spec.alias, rollout.route_version)
         interleaved = rollout.step is Step.STAGE and stage_of(rollout).interleave_percent > 0
-        shares = shares_of(rollout)
+        shares = candidate_shares(rollout)
         whole = sum(shares.values())
         return {
             variant: preferences(opinions, candidate=variant, before=end, part=share / whole, interleaved=interleaved)

@@ -53,7 +53,7 @@ def _accepted(spec: RolloutSpec, proposal: Proposal, number: int, share: float |
         "change",
         f"with {where}build.embedding it is reembed: nothing else compares answers between other vectors",
     )
-    variant = "candidate" if only else proposal.name or chr(ord("a") + number)
+    variant = "candidate" if only else _name(proposal, number)
     made = "green" if only else f"variant_{variant}"
     collection = proposal.given.collection if proposal.given else f"{spec.alias}_{made}_{unix_time:.0f}"
     return Candidate(collection, variant, share, proposal.build)
@@ -61,7 +61,7 @@ def _accepted(spec: RolloutSpec, proposal: Proposal, number: int, share: float |
 
 def _check_variants(spec: RolloutSpec, proposals: Sequence[Proposal]) -> None:
     """Of each other: what one candidate alone never gets wrong."""
-    names = [each.name or chr(ord("a") + number) for number, each in enumerate(proposals) if each.name is not None]
+    names = [_name(each, number) for number, each in enumerate(proposals) if each.name is not None]
     _refuse(bool(names) and spec.strategy is not Strategy.EXPERIMENT, "variants", "only an experiment has some")
     _refuse(bool(names) and spec.promotes, "promotes", "an experiment with variants ends with a decision, and no more")
     _refuse(len(names) > VARIANTS_MAX, "variants", f"are {len(names)}, {VARIANTS_MAX} at most")
@@ -79,6 +79,10 @@ def _check_variants(spec: RolloutSpec, proposals: Sequence[Proposal]) -> None:
     for number, each in enumerate(proposals):
         twice = each.given is not None and given.count(each.given.collection) > 1
         _refuse(twice, f"variants[{number}].collection", "is another variant's too")
+
+
+def _name(proposal: Proposal, number: int) -> str:
+    return proposal.name or chr(ord("a") + number)
 
 
 def _shares(spec: RolloutSpec, proposals: Sequence[Proposal]) -> list[float | None]:

@@ -19,11 +19,11 @@ from vectis.rollouts.judging.deciding import decide
 from vectis.rollouts.transitions import (
     aborted,
     at_stage,
+    candidate_shares,
     changed,
     extended,
     in_grace,
     paused,
-    shares_of,
     stage_of,
     taken_out,
     told,
@@ -156,7 +156,7 @@ def _targets(rollout: Rollout) -> tuple[Target, ...]:
     The stable collection answers in the place of a variant that was taken out, under a name of its own: so no user of another
     variant moves, and what the others are held against keeps its share.
     """
-    shares = shares_of(rollout)
+    shares = candidate_shares(rollout)
     left = round(100 - sum(shares.values()), 2)
     if left >= 100:
         return (Target(rollout.serving, STABLE),)

@@ -18,7 +18,7 @@ from vectis.domain.rollouts import SETTLED, Rollout, RolloutSpec, Transition
 from vectis.domain.routes import Route
 from vectis.domain.schema import check_name
 from vectis.rollouts.building import is_there
-from vectis.rollouts.estimating import Estimate, Estimator, together
+from vectis.rollouts.estimating import Estimate, Estimator, in_total
 from vectis.rollouts.pictures import Onlooker, PictureParts, RolloutPicture
 from vectis.rollouts.proposals import Proposal, accepted
 from vectis.rollouts.specs import QUERIES_MAX, check_spec, warnings_of
@@ -113,7 +113,7 @@ class RolloutService:
             raise InvalidInput("build: without it nothing is built that could be estimated", field="build")
         profiles = [await self._collections.cloned(by, build) for build in builds]
         estimates = [await self._estimator.estimate(stable, profile) for profile in profiles]
-        return replace(together(estimates), warnings=warnings_of(spec, variants=len(candidates)))
+        return replace(in_total(estimates), warnings=warnings_of(spec, variants=len(candidates)))
 
     async def change(
         self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None, variant: str = ""

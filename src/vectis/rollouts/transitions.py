@@ -83,7 +83,7 @@ def stage_of(rollout: Rollout) -> Stage:
     return rollout.spec.stages[rollout.stage]
 
 
-def shares_of(rollout: Rollout) -> dict[str, float]:
+def candidate_shares(rollout: Rollout) -> dict[str, float]:
     """What each candidate gets of the traffic in this stage, in percent, also one that was taken out: it keeps its place. Nothing
     outside of stages."""
     if rollout.step is not Step.STAGE:

@@ -236,9 +236,8 @@ class SearchService:
         answer: Answer | None = None
         try:
             if self._interleaving is not None and is_interleaved(request, to):
-                to = replace(
-                    to, variant=INTERLEAVED
-                )  # whatever comes of it: that it was tried has to do with no variant
+                # whatever comes of it: that it was tried has to do with no variant
+                to = replace(to, variant=INTERLEAVED)
                 answer = await self._interleaving.answer(request, to, partial(self._within, ask))
             else:
                 answer = await self._within(ask, request, to)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from vectis.domain.jobs import Job, JobProgress, JobState
-from vectis.rollouts.estimating import Estimate, Rates, rates_of, together
+from vectis.rollouts.estimating import Estimate, Rates, in_total, rates_of
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -44,7 +44,7 @@ def test_what_several_builds_take_is_added_up_and_what_one_does_not_know_is_unkn
     second = Estimate(
         10, 40, 10, 300, 3000, cached_percent=10.0, seconds=8.0, measured_jobs=2, unknown={"money": "no price"}
     )
-    assert together([first]) == first
-    assert together([first, second]) == Estimate(
+    assert in_total([first]) == first
+    assert in_total([first, second]) == Estimate(
         20, 80, 20, 400, 4000, cached_percent=20.0, seconds=12.0, measured_jobs=2, unknown={"money": "no price"}
     )

@@ -65,7 +65,7 @@ def explained(rollout: dict[str, Any]) -> RenderableType:
         where = f"{kept['variant']} at {where}" if several else where
         title = Text.assemble(
             (f"\n{where}, {moment(at['at'])}: ", "bold"),
-            (judgement["verdict"], VERDICT_STYLES[judgement["verdict"]]),
+            _verdict(judgement),
             f"  {judgement['reason']}",
         )
         split = [judgement["split"]] if judgement["split"]["samples"] else []
@@ -91,21 +91,23 @@ def _decision(decision: dict[str, Any] | None) -> list[RenderableType]:
         return []
     table = _table("variant", "verdict", "stable:", "variant's:", "worse by:", "surely within", "why")
     for finding in decision["findings"]:
-        judged = finding["judged"] or dict.fromkeys(("stable", "candidate", "worsening", "low", "high"))
-        table.add_row(
-            finding["variant"],
-            Text(finding["verdict"], VERDICT_STYLES[finding["verdict"]]),
-            _number(judged["stable"]),
-            _number(judged["candidate"]),
-            _number(judged["worsening"]),
-            _interval(judged["low"], judged["high"]),
-            Text(finding["reason"]),
-        )
+        judged: dict[str, Any] = finding["judged"] or dict.fromkeys(("stable", "candidate", "worsening", "low", "high"))
+        table.add_row(finding["variant"], _verdict(finding), *_compared(judged), Text(finding["reason"]))
     return [Text.assemble(("\ndecision: ", "bold"), decision["reason"]), table]
 
 
 def _named(variant: str, judgement: dict[str, Any]) -> Text:
-    return Text.assemble((f"{variant}: ", "bold"), (judgement["verdict"], VERDICT_STYLES[judgement["verdict"]]))
+    return Text.assemble((f"{variant}: ", "bold"), _verdict(judgement))
+
+
+def _verdict(judged: dict[str, Any]) -> Text:
+    return Text(judged["verdict"], VERDICT_STYLES[judged["verdict"]])
+
+
+def _compared(judged: dict[str, Any]) -> tuple[str, ...]:
+    """Both variants' figures, how much worse the one is, and within which bounds."""
+    figures = (_number(judged[name]) for name in ("stable", "candidate", "worsening"))
+    return (*figures, _interval(judged["low"], judged["high"]))
 
 
 def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
@@ -114,18 +116,8 @@ def verdicts(metrics: Iterable[dict[str, Any]]) -> Table:
         "metric", "verdict", "stable:", "candidate:", "worse by:", "surely within", "samples:", "test", "why"
     )
     for metric in metrics:
-        cells = (
-            metric["name"],
-            Text(metric["verdict"], VERDICT_STYLES[metric["verdict"]]),
-            _number(metric["stable"]),
-            _number(metric["candidate"]),
-            _number(metric["worsening"]),
-            _interval(metric["low"], metric["high"]),
-            str(metric["samples"]),
-            metric["test"],
-            Text(metric["reason"]),
-        )
-        table.add_row(*cells)
+        told = (str(metric["samples"]), metric["test"], Text(metric["reason"]))
+        table.add_row(metric["name"], _verdict(metric), *_compared(metric), *told)
     return table
 
 
