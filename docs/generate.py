@@ -18,7 +18,7 @@ from vectis.adapters.cached.answers import CachedAnswers
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.job_queues import JobQueues
-from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.prometheus.metrics import COST_TODAY, ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
 from vectis.adapters.prometheus.rollout_standings import RolloutStandings
 from vectis.adapters.redis.answers import RedisAnswers
@@ -157,7 +157,7 @@ def metrics_page() -> str:
     link = RedisLink("redis://127.0.0.1", LinkBounds())
     tier = RedisAnswers(link, SystemClock(), namespace="", ttl_s=1, write_after_s=1)
     shadows = Shadows(directory=none, log=none, clock=SystemClock(), spare=none, rules=none)
-    spending = Spending(SystemClock(), price_per_million_tokens=0, cost_per_day_max=0)
+    spending = Spending(none, SystemClock(), price_per_million_tokens=0, cost_per_day_max=0)
     hypotheses = Hypotheses(none, none, spending, SystemClock(), ttl_s=1)
     kept_by_others = [
         (f"`vectis_{prefix}_{name}`", "counter" if name.endswith("_total") else "gauge", means)
@@ -168,6 +168,7 @@ def metrics_page() -> str:
             ("limits", "Counting requests together", RedisLimiter(link, none).counts()),
             ("redis", "The link to the Redis server", link.counts()),
             ("hyde", "Hypothetical answers", hypotheses.counts()),
+            ("hyde", COST_TODAY, {"cost_today": 0}),
             ("shadow", "Queries asked of both variants of an alias", shadows.counts()),
             ("interleaved", "Searches asked of both variants of an alias", Interleaving(none).counts()),
             (

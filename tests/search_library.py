@@ -3,7 +3,7 @@
 import asyncio
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import NAMESPACE_URL, uuid5
 
 from msgspec.structs import replace
@@ -156,7 +156,7 @@ class Library:
         self.generator = ScriptedGenerator()
         self.kept = KeptHypotheses()
         embeddings = QueryEmbeddings(Embedders(PROFILE, [MemoryEmbedders(self.embedder)]), self.kept)
-        spending = Spending(self.clock, price_per_million_tokens=0, cost_per_day_max=0)
+        spending = Spending(cast("Any", None), self.clock, price_per_million_tokens=0, cost_per_day_max=0)
         self.hypotheses = Hypotheses(self.generator, embeddings, spending, self.clock, ttl_s=86_400)
         spare = SpareTime(self.clock, lambda: self.at_work, share_percent=50.0, at_work_max=3)
         self.service = SearchService(

@@ -70,6 +70,26 @@ def test_what_needs_a_model_that_is_not_there_is_answered_without(
     assert found["results"] == search(http, query=query)["results"]
 
 
+@pytest.mark.parametrize(("wish", "found"), [({}, True), ({"spellings": False}, False)])
+def test_other_spellings_of_a_word_are_found_unless_a_collection_is_without(
+    http: httpx.Client, wish: dict[str, bool], found: bool
+) -> None:
+    name = f"spelled-{found}".lower()
+    created = http.post("/api/v1/collections", json={"name": name, **wish}).raise_for_status().json()
+    assert created["profile"]["spellings"] is found
+    documents = [
+        {"id": "compound", "text": "the effect of IL-6 on growth"},
+        {"id": "numbered", "text": "use Python3 now"},
+    ]
+    put = http.post(
+        f"/api/v1/collections/{name}/documents", params={"wait": "true"}, json={"documents": documents}
+    ).raise_for_status()
+    assert put.json()["state"] == "done", put.text
+    for query, expected in (("IL6", "compound"), ("python", "numbered")):
+        results = search(http, collection=name, query=query, mode="sparse")["results"]
+        assert [each["id"] for each in results] == ([expected] if found else [])
+
+
 def test_explain_tells_ranks_scores_and_stages(http: httpx.Client, docs: str) -> None:
     found = search(http, query="restore drill", explain=True)
     first = found["results"][0]

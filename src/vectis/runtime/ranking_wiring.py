@@ -13,7 +13,8 @@ from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.generator import Generator
 from vectis.domain.ports.reranker import Reranker
-from vectis.runtime.settings import GeneratorSettings, RerankerSettings, Settings
+from vectis.domain.ports.spending import SpendingStore
+from vectis.runtime.settings import GeneratorSettings, RerankerSettings
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.hypothesis import Hypotheses, Spending
 
@@ -35,15 +36,21 @@ def open_generator(stack: AsyncExitStack, settings: GeneratorSettings) -> Genera
 
 
 def make_hypotheses(
-    settings: Settings, generator: Generator, embeddings: QueryEmbeddings, clock: Clock, metrics: ProcessMetrics
+    settings: GeneratorSettings,
+    generator: Generator,
+    embeddings: QueryEmbeddings,
+    store: SpendingStore,
+    clock: Clock,
+    metrics: ProcessMetrics,
 ) -> Hypotheses:
-    """What makes hypothetical answers, with this process's part of what may be spent."""
+    """What makes hypothetical answers, and counts in `store` what all of them cost."""
     spending = Spending(
+        store,
         clock,
-        price_per_million_tokens=settings.generator.price_per_million_tokens,
-        cost_per_day_max=settings.generator.cost_per_day_max / (settings.server.workers + 1),  # and the worker
+        price_per_million_tokens=settings.price_per_million_tokens,
+        cost_per_day_max=settings.cost_per_day_max,
     )
-    hypotheses = Hypotheses(generator, embeddings, spending, clock, ttl_s=settings.generator.cache_ttl_s)
+    hypotheses = Hypotheses(generator, embeddings, spending, clock, ttl_s=settings.cache_ttl_s)
     metrics.export_counts("vectis_hyde", "Hypothetical answers", hypotheses.counts)
     return hypotheses
 

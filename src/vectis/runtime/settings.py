@@ -85,8 +85,7 @@ class GeneratorSettings(Shape, frozen=True):
     """A language model that writes hypothetical answers where search settings say `hyde`: an OpenAI-compatible endpoint.
 
     Questions are sent to it. Empty `url`: none. What was made of its answers is used for `cache_ttl_s` at most. With a price,
-    the API processes and the worker of a server spend `cost_per_day_max` a day (UTC) at most, each an equal part of it, counted
-    anew when they start.
+    all processes on one control store spend `cost_per_day_max` a day (UTC) at most together.
     """
 
     url: str = ""

@@ -22,7 +22,7 @@ from vectis.adapters.minilm.weights import install_weights
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.exchange import MetricsExchange
 from vectis.adapters.prometheus.job_queues import JobQueues
-from vectis.adapters.prometheus.metrics import FILTER_KEYS, ProcessMetrics
+from vectis.adapters.prometheus.metrics import COST_TODAY, FILTER_KEYS, Counts, ProcessMetrics
 from vectis.adapters.prometheus.rollout_standings import RolloutStandings
 from vectis.adapters.sql.store import SqlStore
 from vectis.adapters.system.clock import SystemClock
@@ -284,7 +284,7 @@ def _search(
     settings: Settings, parts: _Parts, embeddings: EmbeddingCache, log: MeasurementLog, again: AskedAgain
 ) -> SearchService:
     asked = QueryEmbeddings(parts.embedders, embeddings)
-    hypotheses = make_hypotheses(settings, parts.generator, asked, parts.clock, parts.metrics)
+    hypotheses = make_hypotheses(settings.generator, parts.generator, asked, parts.store, parts.clock, parts.metrics)
     return make_search(
         settings, parts.directory, parts.engine, asked, hypotheses, parts.bm25, parts.reranker, parts.clock, log, again
     )
@@ -336,8 +336,10 @@ def _connections(parts: _Parts, by: Pass) -> Connections:
 async def _render_metrics(parts: _Parts, by: Pass) -> bytes:
     """A part that does not answer leaves its metrics out; readiness says that it does not."""
     by.require(Permission.VIEW_METRICS)
-    more: list[EngineStats | JobQueues | RolloutStandings] = []
+    more: list[Counts | EngineStats | JobQueues | RolloutStandings] = []
     with suppress(StoreUnavailable):
+        spent = await parts.store.spent(parts.clock.now().date())
+        more.append(Counts("vectis_hyde", COST_TODAY, lambda: {"cost_today": spent}))
         more.append(JobQueues(await parts.store.job_stats(parts.clock.now())))
         more.append(await rollout_standings(parts.store, parts.clock.now()))
     if isinstance(parts.engine, EdgeEngine):

@@ -4,14 +4,17 @@ HyDE: Gao, Ma, Lin, Callan, Precise Zero-Shot Dense Retrieval without Relevance 
 """
 
 import asyncio
+from contextlib import suppress
+from datetime import date
 from time import perf_counter
 
 import numpy as np
 
-from vectis.domain.errors import EmbedderUnavailable, GeneratorUnavailable
+from vectis.domain.errors import DiskFull, EmbedderUnavailable, GeneratorUnavailable, StoreUnavailable
 from vectis.domain.points import Dense, dense
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.generator import Completion, Generator
+from vectis.domain.ports.spending import SpendingStore
 from vectis.domain.profiles import EmbeddingProfile, Hyde
 from vectis.search.embeddings import QueryEmbeddings
 
@@ -22,32 +25,41 @@ PROMPT_TOKENS_MAX = 64
 
 
 class Spending:
-    """What may be spent on a day (UTC), in the currency of `price_per_million_tokens`; a price of 0 is never too much."""
+    """What all who share a store may spend on a day (UTC), in the currency of the price. What costs nothing is not counted."""
 
-    def __init__(self, clock: Clock, *, price_per_million_tokens: float, cost_per_day_max: float) -> None:
+    def __init__(
+        self, store: SpendingStore, clock: Clock, *, price_per_million_tokens: float, cost_per_day_max: float
+    ) -> None:
+        self._store = store
         self._clock = clock
         self._price = price_per_million_tokens / 1e6
         self._most = cost_per_day_max
-        self._day = clock.now().date()
-        self.cost = 0.0
-        """Of this day so far."""
 
-    def reserve(self, tokens: int) -> None:
-        """Note what may come. GeneratorUnavailable when it would be more than is left of this day."""
+    async def reserve(self, tokens: int) -> date:
+        """Set aside what may come; gives the day that it counts for, also when this process ends before it settles.
+
+        GeneratorUnavailable when it would be more than is left of the day, and when nobody can tell.
+        """
         today = self._clock.now().date()
-        if today != self._day:
-            self._day, self.cost = today, 0.0
-        if self.cost + tokens * self._price > self._most:
+        if not self._price:
+            return today
+        try:
+            granted = await self._store.spend(today, tokens * self._price, most=self._most)
+        except (StoreUnavailable, DiskFull) as error:
+            raise GeneratorUnavailable(f"what the language model may cost cannot be counted: {error.message}") from None
+        if not granted:
             raise GeneratorUnavailable(
-                f"{self.cost:.4f} of {self._most:g} are spent on the language model today; generator.cost_per_day_max says "
-                "how much may be",
+                f"the language model would cost more than {self._most:g} today; generator.cost_per_day_max says how much "
+                "it may",
                 retry_after_s=3600.0,
             )
-        self.cost += tokens * self._price
+        return today
 
-    def settle(self, reserved: int, used: int) -> None:
-        """Give back what was reserved and not used."""
-        self.cost = max(0.0, self.cost + (used - reserved) * self._price)
+    async def settle(self, day: date, reserved: int, used: int) -> None:
+        """Give back what was set aside and not used. Where the store is away it stays set aside."""
+        if self._price and used != reserved:
+            with suppress(StoreUnavailable, DiskFull):
+                await self._store.give_back(day, (reserved - used) * self._price)
 
 
 class Hypotheses:
@@ -98,13 +110,12 @@ class Hypotheses:
             "failed_total": self._failed,
             "generation_seconds_total": self._seconds,
             "tokens_total": self._tokens,
-            "cost_today": self._spending.cost,
         }
 
     async def _passages(self, query: str, hyde: Hyde) -> list[str]:
         """Those that were written in time, side by side. One that was not may still be paid for."""
         each = PROMPT_TOKENS_MAX + len(query) + hyde.max_tokens
-        self._spending.reserve(each * hyde.documents)
+        day = await self._spending.reserve(each * hyde.documents)
         tasks = [asyncio.ensure_future(self._passage(query, hyde)) for _ in range(hyde.documents)]
         try:
             await asyncio.wait(tasks, timeout=hyde.timeout_ms / 1000)
@@ -115,7 +126,7 @@ class Hypotheses:
             written = [task.result() for task in done if task.exception() is None]
             used = sum(completion.tokens for completion in written)
             self._tokens += used
-            self._spending.settle(each * len(done), used)
+            await self._spending.settle(day, each * len(done), used)
         if written:
             return [completion.text for completion in written]
         raise next(

@@ -1,19 +1,32 @@
 """Hypothetical answers: what is asked with, what is kept, what may be spent, and what happens without."""
 
 import math
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from passes import reads
-from search_library import COLD, WARM, Library
+from search_library import COLD, PROFILE, WARM, Library
 
+from vectis.adapters.memory.clock import ManualClock
+from vectis.adapters.memory.embedders import MemoryEmbedders
+from vectis.adapters.sql.store import SqlStore, open_store
+from vectis.domain.embedders import Embedders
 from vectis.domain.errors import GeneratorUnavailable, InvalidInput
 from vectis.domain.profiles import Hyde, Scores
-from vectis.search.hypothesis import Spending
+from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.hypothesis import PROMPT_TOKENS_MAX, Hypotheses, Spending
 from vectis.search.requests import Answer, Overrides, TextSearch
 
 QUESTION = "warm bright flames"
+
+
+@pytest.fixture
+async def store() -> AsyncIterator[SqlStore]:
+    opened = await open_store("sqlite:///:memory:")
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture
@@ -90,20 +103,36 @@ async def test_wishes_are_bounded(library: Library) -> None:
         await ask(library, overrides=Overrides(hyde=Hyde(temperature=3)))
 
 
-async def test_no_more_is_spent_on_a_day_than_may_be(library: Library) -> None:
-    spending = Spending(library.clock, price_per_million_tokens=1000.0, cost_per_day_max=1.0)
-    spending.reserve(600)
+async def test_what_is_set_aside_is_spent_until_it_is_settled(store: SqlStore) -> None:
+    clock = ManualClock()
+    spending = Spending(store, clock, price_per_million_tokens=1000.0, cost_per_day_max=1.0)
+    day = await spending.reserve(600)
     with pytest.raises(GeneratorUnavailable, match="cost_per_day_max"):
-        spending.reserve(600)
-    spending.settle(600, 100)
-    assert spending.cost == pytest.approx(0.1)
-    spending.reserve(600)
-    library.clock.advance(timedelta(days=1).total_seconds())
-    spending.reserve(900)
-    assert spending.cost == pytest.approx(0.9)
+        await spending.reserve(600)
+    await spending.settle(day, 600, 100)
+    assert await store.spent(day) == pytest.approx(0.1)
+    await spending.reserve(600)
+    clock.advance(timedelta(days=1).total_seconds())
+    await spending.reserve(900)
+    await spending.settle(day, 600, 0)
+    assert await store.spent(day) == pytest.approx(0.1)
+    assert await store.spent(day + timedelta(days=1)) == pytest.approx(0.9)
 
 
-async def test_what_is_free_is_never_too_much(library: Library) -> None:
-    spending = Spending(library.clock, price_per_million_tokens=0.0, cost_per_day_max=0.0)
-    spending.reserve(10**9)
-    assert spending.cost == 0
+async def test_where_nobody_can_tell_nothing_is_spent_unless_it_is_free(store: SqlStore) -> None:
+    await store.close()
+    with pytest.raises(GeneratorUnavailable, match="cannot be counted"):
+        await Spending(store, ManualClock(), price_per_million_tokens=1.0, cost_per_day_max=1.0).reserve(1)
+    await Spending(store, ManualClock(), price_per_million_tokens=0.0, cost_per_day_max=0.0).reserve(10**9)
+
+
+async def test_a_question_settles_what_its_passages_took_and_keeps_aside_those_that_may_still_come(
+    library: Library, store: SqlStore
+) -> None:
+    spending = Spending(store, library.clock, price_per_million_tokens=1e6, cost_per_day_max=1e6)
+    embeddings = QueryEmbeddings(Embedders(PROFILE, [MemoryEmbedders(library.embedder)]), library.kept)
+    hypotheses = Hypotheses(library.generator, embeddings, spending, library.clock, ttl_s=86_400)
+    library.generator.writes = ["cold", GeneratorUnavailable("busy"), 30.0]
+    await hypotheses.vector(QUESTION, WARM, PROFILE, Hyde(timeout_ms=50))
+    late = PROMPT_TOKENS_MAX + len(QUESTION) + Hyde().max_tokens
+    assert await store.spent(library.clock.now().date()) == 10 + late

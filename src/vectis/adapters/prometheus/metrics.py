@@ -19,6 +19,8 @@ FILTER_KEYS = "vectis_search_filter_keys"
 FILTER_KEYS_MAX = 500
 OTHER_KEYS = "(others)"
 
+COST_TODAY = "What hypothetical answers cost today (UTC), of all processes on one control store"
+
 ReadCounts = Callable[[], Mapping[str, float]]
 
 
@@ -141,10 +143,12 @@ class ProcessMetrics:
 
     def export_counts(self, prefix: str, help_text: str, read: ReadCounts) -> None:
         """Export counts that somebody else keeps; names that end in `_total` are counters, the others gauges."""
-        self.registry.register(_Counts(prefix, help_text, read))
+        self.registry.register(Counts(prefix, help_text, read))
 
 
-class _Counts(Collector):
+class Counts(Collector):
+    """Counts that somebody else keeps."""
+
     def __init__(self, prefix: str, help_text: str, read: ReadCounts) -> None:
         self._prefix = prefix
         self._help = help_text

@@ -16,6 +16,7 @@ from vectis.adapters.sql.migrate import migrate
 from vectis.adapters.sql.rollouts import SqlRollouts
 from vectis.adapters.sql.schedules import SqlSchedules
 from vectis.adapters.sql.search_settings import SqlSearchSettings
+from vectis.adapters.sql.spending import SqlSpending
 from vectis.adapters.sql.traffic import SqlTraffic
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.control import Connections, ControlStore
@@ -35,6 +36,7 @@ class SqlStore(
     SqlSchedules,
     SqlTraffic,
     SqlFeedback,
+    SqlSpending,
     ControlStore,
 ):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""

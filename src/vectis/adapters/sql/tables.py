@@ -355,3 +355,11 @@ rollout_lead = sa.Table(
     sa.Column("until", UtcTime, nullable=False),
 )
 """One row at most: the worker that moves rollouts on, until a time."""
+
+spending = sa.Table(
+    "spending",
+    metadata,
+    sa.Column("day", sa.Date, primary_key=True),
+    sa.Column("cost", sa.Float, nullable=False),
+)
+"""A row for each day on which something was spent."""
