@@ -22,7 +22,7 @@ from benchmarks.plain_loop import LIMIT
 from benchmarks.server import running_server
 from benchmarks.vectors import DIMENSION, Floats, make
 from vectis.access.keys import make_key
-from vectis.entrypoints.cli.load import LoadReport, load, post, with_credential
+from vectis.entrypoints.cli.trials.load import LoadReport, load, post, with_credential
 
 COLLECTION = "bench"
 SEARCH = "/api/v1/vectors/search"

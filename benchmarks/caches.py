@@ -16,7 +16,7 @@ import uvloop
 from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, make
 from examples.pages import Page, collect
-from vectis.entrypoints.cli.load import LoadReport, load, post
+from vectis.entrypoints.cli.trials.load import LoadReport, load, post
 
 CLIENTS = 16
 MODES = ("default", "hybrid", "dense")

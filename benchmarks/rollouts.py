@@ -21,7 +21,7 @@ import uvloop
 from benchmarks.plain_loop import LIMIT
 from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, Floats, make
-from vectis.entrypoints.cli.load import LoadReport, length_of, load, post
+from vectis.entrypoints.cli.trials.load import LoadReport, length_of, load, post
 
 SEARCH = "/api/v1/vectors/search"
 CLIENTS = 16

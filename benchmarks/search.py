@@ -22,7 +22,7 @@ from benchmarks.server import Server, running_server
 from benchmarks.vectors import DIMENSION, Floats, exact_top, make, recall
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.domain.profiles import SearchSettings
-from vectis.entrypoints.cli.load import LoadReport, load, post
+from vectis.entrypoints.cli.trials.load import LoadReport, load, post
 from vectis.runtime.paths import FolderLayout
 from vectis.search.plan import default_params
 

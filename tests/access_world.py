@@ -24,7 +24,8 @@ from vectis.entrypoints.rest.operation import Operation
 from vectis.runtime.configuration.link import AskValidity, ChangeReport, Request, Validity, answering
 from vectis.runtime.configuration.loading import load
 from vectis.runtime.paths import FolderLayout
-from vectis.runtime.wiring import open_services, open_worker
+from vectis.runtime.wiring.api import open_services
+from vectis.runtime.wiring.worker import open_worker
 
 ROLES = {
     "admin": frozenset(

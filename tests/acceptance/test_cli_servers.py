@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from vectis.entrypoints.cli.connection import connect
-from vectis.entrypoints.cli.private_server import private_server
+from vectis.entrypoints.cli.server.connection import connect
+from vectis.entrypoints.cli.server.private_server import private_server
 
 
 async def test_a_command_goes_on_when_the_one_whose_server_it_used_has_ended(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ PASS_MAKERS = {
     "vectis.catalog.jobs",
     "vectis.rollouts.building",
     "vectis.rollouts.reconciler",
-    "vectis.runtime.rollout_wiring",
-    "vectis.runtime.access_wiring",
-    "vectis.runtime.wiring",
+    "vectis.runtime.wiring.rollouts",
+    "vectis.runtime.wiring.local_acts",
+    "vectis.runtime.wiring.worker",
 }
 """Who makes passes: the surface from the operation's declaration, background work as the system."""
 

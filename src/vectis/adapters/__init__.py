@@ -1,1 +1,1 @@
-"""Floor 1: one folder per technology. Each serves ports of the domain; nothing but runtime/wiring.py imports them."""
+"""Floor 1: one folder per technology. Each serves ports of the domain; nothing but runtime/wiring imports them."""

@@ -13,12 +13,12 @@ from vectis.domain.audit import AuditEntry, SealKey
 from vectis.domain.errors import Conflict, Unavailable
 from vectis.domain.ports.audit import AuditQuestion
 from vectis.rollouts.witness import Witness
-from vectis.runtime.access_wiring import init_access
 from vectis.runtime.configuration.loading import load
 from vectis.runtime.paths import FolderLayout
-from vectis.runtime.rollout_wiring import RolloutAudit
 from vectis.runtime.settings import Settings
-from vectis.runtime.store_wiring import open_control_store
+from vectis.runtime.wiring.local_acts import init_access
+from vectis.runtime.wiring.rollouts import RolloutAudit
+from vectis.runtime.wiring.store import open_control_store
 
 ROLLOUT = canary_of()
 OF_SERVERS = "a key that all servers have"

@@ -6,7 +6,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from vectis.entrypoints.cli.credential import api_key_option
+from vectis.entrypoints.cli.server.credential import api_key_option
 
 COMMANDS = {
     "init": ("init", "Turn access control on and make the admin's key."),
@@ -35,7 +35,7 @@ COMMANDS = {
     "models": ("models", "Install the weights of embedding models."),
     "version": ("version", "Show the version."),
 }
-"""Command -> (module beside this one, summary). Modules are imported when called, so that help and completion are quick."""
+"""Command -> (module of commands, summary). Modules are imported when called, so that help and completion are quick."""
 
 
 class CommandTable(TyperGroup):
@@ -53,11 +53,11 @@ class CommandTable(TyperGroup):
 
 
 def load(module: str) -> Any:
-    """The command (or group of commands) that a module beside this one holds as `app`.
+    """The command (or group of commands) that a module of `commands` holds as `app`.
 
     Every command that takes --url takes --api-key too, so that none can forget it.
     """
-    loaded: Any = typer.main.get_command(import_module(f"vectis.entrypoints.cli.{module}").app)
+    loaded: Any = typer.main.get_command(import_module(f"vectis.entrypoints.cli.commands.{module}").app)
     for command in (loaded, *getattr(loaded, "commands", {}).values()):
         opts = [opt for parameter in command.params for opt in parameter.opts]
         if "--url" in opts and "--api-key" not in opts:

@@ -15,7 +15,7 @@ from vectis.entrypoints.rest.variants import ANSWERED_BY, QUERY_ID, ROUTING
 from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
-from vectis.runtime.wiring import open_services
+from vectis.runtime.wiring.api import open_services
 
 KEEP_ALIVE_S = 75
 SHUTDOWN_S = 8

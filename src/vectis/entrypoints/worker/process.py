@@ -6,7 +6,7 @@ import signal
 from vectis.runtime.lifeline import watch_parent
 from vectis.runtime.stages import READY, inherited
 from vectis.runtime.telemetry import configure_logging, end_in_one_line
-from vectis.runtime.wiring import open_worker
+from vectis.runtime.wiring.worker import open_worker
 
 ORPHAN_GRACE_S = 2.0
 """When the server is gone so is the engine: a job waits for it in vain, and the next worker begins it again."""

@@ -11,7 +11,7 @@ from rollout_world import SPLIT, START, canary_of
 from vectis.adapters.sql.store import SqlStore, open_store
 from vectis.domain.judgements import Judgement, MetricJudgement, Verdict
 from vectis.rollouts.transitions import aborted, at_stage, in_grace, paused
-from vectis.runtime.rollout_wiring import rollout_standings
+from vectis.runtime.wiring.rollouts import rollout_standings
 
 BEGUN = canary_of()
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from vectis.domain.errors import CollectionNotFound, EngineUnavailable, Unavailable, VectisError
-from vectis.entrypoints.cli.api import Api, member, path_of, problem
+from vectis.entrypoints.cli.server.api import Api, member, path_of, problem
 
 
 def test_a_problem_becomes_the_error_of_its_code() -> None:

@@ -6,8 +6,8 @@ import pytest
 import typer
 
 from vectis.domain.errors import CollectionNotFound, EngineUnavailable, InvalidSetting, Unavailable, VectisError
-from vectis.entrypoints.cli.api import errors_by_code
 from vectis.entrypoints.cli.exits import EXIT_CODES, FAILED, HINTS, UNAVAILABLE, USAGE, exit_code, reporting, shown
+from vectis.entrypoints.cli.server.api import errors_by_code
 
 
 def test_every_error_of_the_domain_has_an_exit_code() -> None:

@@ -5,7 +5,7 @@ import pytest
 import typer
 
 from vectis.domain.filters import Filter, check
-from vectis.entrypoints.cli.filters import read_filter
+from vectis.entrypoints.cli.terminal.filters import read_filter
 
 
 def test_nothing_typed_is_no_filter() -> None:

@@ -12,10 +12,10 @@ import typer
 
 from vectis.domain.documents import Document
 from vectis.domain.hashing import content_hash
-from vectis.entrypoints.cli.api import Api
-from vectis.entrypoints.cli.ingest import read_local
-from vectis.entrypoints.cli.synchronize import Synchronized, ensure_collection, synchronize
-from vectis.entrypoints.cli.upload import Advance
+from vectis.entrypoints.cli.filling.local import read_local
+from vectis.entrypoints.cli.filling.synchronize import Synchronized, ensure_collection, synchronize
+from vectis.entrypoints.cli.filling.upload import Advance
+from vectis.entrypoints.cli.server.api import Api
 
 
 def test_a_file_that_cannot_be_read_now_is_told_and_its_document_spared(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, closing, suppress
 
 import pytest
 
-from vectis.entrypoints.cli.load import length_of, load, post
+from vectis.entrypoints.cli.trials.load import length_of, load, post
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 

@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from vectis.entrypoints.cli import output, search
-from vectis.entrypoints.cli.output import marked, moment
+from vectis.entrypoints.cli.commands import search
+from vectis.entrypoints.cli.terminal import output
+from vectis.entrypoints.cli.terminal.output import marked, moment
 
 RESULT: dict[str, Any] = {
     "id": "guide.md",

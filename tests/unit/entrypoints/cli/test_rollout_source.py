@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import typer
 
-from vectis.entrypoints.cli.rollout_source import read_sources
+from vectis.entrypoints.cli.filling.rollout_source import read_sources
 
 
 @pytest.mark.parametrize(

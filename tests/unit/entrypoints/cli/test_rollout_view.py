@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console, RenderableType
 
-from vectis.entrypoints.cli.rollout_view import explained, picture
+from vectis.entrypoints.cli.terminal.rollout_view import explained, picture
 
 VARIANT = {"queries": 80, "errors": 1, "empty": 0, "degraded": 0, "p50_ms": 4.5, "p95_ms": 9.0, "p99_ms": None}
 METRIC = {

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from vectis.entrypoints.cli.trial import Trial, read_trial
+from vectis.entrypoints.cli.trials.trial import Trial, read_trial
 
 
 def test_without_a_file_nothing_is_set() -> None:

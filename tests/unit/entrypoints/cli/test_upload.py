@@ -7,8 +7,8 @@ import httpx
 import pytest
 
 from vectis.domain.documents import Document
-from vectis.entrypoints.cli.api import Api
-from vectis.entrypoints.cli.upload import BYTES_PER_BATCH, DOCUMENTS_PER_BATCH, Upload, batches
+from vectis.entrypoints.cli.filling.upload import BYTES_PER_BATCH, DOCUMENTS_PER_BATCH, Upload, batches
+from vectis.entrypoints.cli.server.api import Api
 
 TOO_LARGE = httpx.Response(413, json={"detail": "too large", "code": "too_large"})
 

@@ -1,0 +1,1 @@
+"""Trying a server: judged queries, and load."""

@@ -1,0 +1,117 @@
+"""Opens search, what measures the traffic of rollouts, and what asks queries again."""
+
+import hmac
+from contextlib import AsyncExitStack
+from uuid import uuid4
+
+import msgspec
+
+from vectis.access.admission import Admission
+from vectis.adapters.prometheus.metrics import ProcessMetrics
+from vectis.adapters.prometheus.recall import RecallMetrics
+from vectis.adapters.traffic.log import TrafficLog
+from vectis.domain.feedback import QueryIds
+from vectis.domain.ports.clock import Clock
+from vectis.domain.ports.directory import Directory
+from vectis.domain.ports.embedder import SparseEncoder
+from vectis.domain.ports.engine import Engine
+from vectis.domain.ports.feedback import FeedbackStore
+from vectis.domain.ports.measurements import MeasurementLog
+from vectis.domain.ports.reranker import Reranker
+from vectis.domain.ports.traffic import TrafficStore
+from vectis.feedback.service import FeedbackService
+from vectis.runtime.settings import Settings
+from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.filter_indexes import FilterIndexes
+from vectis.search.hypothesis import Hypotheses
+from vectis.search.interleaving import Interleaving
+from vectis.search.plan import SearchLimits
+from vectis.search.recall import RecallRules, RecallWatch
+from vectis.search.service import SearchService
+from vectis.search.shadows import ShadowRules, Shadows
+from vectis.search.spare_time import SpareTime
+
+
+async def open_traffic(
+    stack: AsyncExitStack, metrics: ProcessMetrics, store: TrafficStore, clock: Clock, *, process: str
+) -> TrafficLog:
+    """The log of everything that is asked, which writes before `stack` closes the store."""
+    log = TrafficLog(metrics, store, clock, reporter=f"{process}-{uuid4().hex[:12]}")
+    await log.open()
+    stack.push_async_callback(log.close)
+    metrics.export_counts("vectis_traffic", "Reports of the traffic of rollouts", log.counts)
+    return log
+
+
+class AskedAgain(msgspec.Struct, frozen=True):
+    """What asks queries more than once: behind their answers, or of both collections for one answer."""
+
+    shadows: Shadows | None = None
+    recall: RecallWatch | None = None
+    interleaving: Interleaving | None = None
+
+
+def open_asked_again(
+    stack: AsyncExitStack,
+    settings: Settings,
+    metrics: ProcessMetrics,
+    directory: Directory,
+    log: TrafficLog,
+    clock: Clock,
+    admission: Admission,
+) -> AskedAgain:
+    """What mixes answers; and what asks mirrored queries and samples recall, both in the same spare time; `stack` ends it."""
+    traffic = settings.traffic
+    spare = SpareTime(
+        clock, admission.at_work, share_percent=traffic.spare_share_percent, at_work_max=traffic.spare_at_work_max
+    )
+    stack.push_async_callback(spare.close)
+    timeout_s = settings.search.timeout_s
+    shadow_rules = ShadowRules(timeout_s=timeout_s, keep_words=traffic.keep_words)
+    shadows = Shadows(directory=directory, log=log, clock=clock, spare=spare, rules=shadow_rules)
+    metrics.export_counts("vectis_shadow", "Queries asked of both variants of an alias", shadows.counts)
+    recall_rules = RecallRules(settings.search.recall_sample_percent, settings.search.recall_least, timeout_s)
+    recall = RecallWatch(log=RecallMetrics(metrics.registry), spare=spare, rules=recall_rules)
+    interleaving = Interleaving(directory)
+    metrics.export_counts("vectis_interleaved", "Searches asked of both variants of an alias", interleaving.counts)
+    return AskedAgain(shadows, recall, interleaving)
+
+
+def make_feedback(secret: bytes, directory: Directory, store: FeedbackStore, clock: Clock) -> FeedbackService:
+    """Feedback, whose ids are sealed with a key made of a secret that all servers of one store know."""
+    ids = QueryIds(hmac.digest(secret, b"ids of answered queries", "sha256"))
+    return FeedbackService(directory=directory, store=store, ids=ids, clock=clock)
+
+
+def make_search(
+    settings: Settings,
+    directory: Directory,
+    engine: Engine,
+    embeddings: QueryEmbeddings,
+    hypotheses: Hypotheses,
+    sparse: SparseEncoder,
+    reranker: Reranker,
+    clock: Clock,
+    log: MeasurementLog,
+    again: AskedAgain,
+) -> SearchService:
+    """Search, which writes to `log` and offers its queries to what asks them again."""
+    return SearchService(
+        directory=directory,
+        reader=engine,
+        indexes=FilterIndexes(engine, clock),
+        embeddings=embeddings,
+        hypotheses=hypotheses,
+        sparse=sparse,
+        reranker=reranker,
+        log=log,
+        clock=clock,
+        shadows=again.shadows,
+        recall=again.recall,
+        interleaving=again.interleaving,
+        limits=SearchLimits(
+            limit_max=settings.search.limit_max,
+            batch_max=settings.search.batch_max,
+            timeout_s=settings.search.timeout_s,
+        ),
+    )
