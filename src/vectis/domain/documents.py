@@ -1,5 +1,6 @@
 """Documents that users send and the chunks they become. Parsing and cutting live in ingest; vectors in points.py."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import blake2b
 from typing import Any
@@ -69,11 +70,9 @@ def chunk_id(collection: str, document_id: str, text_hash: str, occurrence: int)
     return str(UUID(int=int.from_bytes(digest, "big") & _UUID_BITS | _UUID_8))
 
 
-def document_part(point_id: PointId) -> PointId:
-    """What the ids of a document's chunks have in common, so that they can be grouped without reading a payload.
+def document_parts(point_ids: Iterable[PointId]) -> list[PointId]:
+    """What the ids of each document's chunks have in common, so that they can be grouped without reading a payload.
 
     Any other point's id is its own.
     """
-    if isinstance(point_id, str) and point_id[14] == "8":
-        return point_id[:_DOCUMENT_CHARACTERS]
-    return point_id
+    return [id[:_DOCUMENT_CHARACTERS] if isinstance(id, str) and id[14] == "8" else id for id in point_ids]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from msgspec.structs import replace
 
-from vectis.domain.documents import DOCUMENT_ID, document_part
+from vectis.domain.documents import DOCUMENT_ID, document_parts
 from vectis.domain.points import PointId, Record, ScoredPoint
 from vectis.domain.queries import Selector
 from vectis.search.requests import Hit, Reasons
@@ -39,9 +39,11 @@ def grouped_hits(points: Sequence[ScoredPoint], *, offset: int, limit: int, with
     ]
 
 
-def document_of(point: ScoredPoint) -> PointId:
-    """What stands for the document of a point: its payload's word where that was read, else the beginning of its id."""
-    return document_part(point.id) if point.payload is None else point.payload.get(DOCUMENT_ID, point.id)
+def documents_of(points: Sequence[ScoredPoint]) -> list[PointId]:
+    """What stands for the document of each: what the payload says, read of all or of none, else the beginning of the id."""
+    if points and points[0].payload is not None:
+        return [(point.payload or {}).get(DOCUMENT_ID, point.id) for point in points]
+    return document_parts([point.id for point in points])
 
 
 def scored_hits(

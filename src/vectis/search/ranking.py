@@ -23,18 +23,15 @@ class _Fused:
 
     def __init__(self, found: Sequence[Prefetched], weight: float, *, group: bool) -> None:
         self.weight = weight
-        self.fusion = ScoreFusion(found, assemble.document_of, group=group)
+        self.fusion = ScoreFusion(found, assemble.documents_of, group=group)
         self._found = found
         self._group = group
 
     def best(self, documents: int, chunks: int) -> list[ScoredPoint]:
         """The points of the best `chunks` of each of the first `documents`."""
         points = {point.id: point for side in self._found for point in side.points}
-        return [
-            points[id]
-            for ranked in self.fusion.ranked()[:documents]
-            for id in self.fusion.chunks(ranked.subject)[:chunks]
-        ]
+        subjects = [each.subject for each in self.fusion.ranked(documents)]
+        return [points[id] for ids in self.fusion.chunks(subjects) for id in ids[:chunks]]
 
     def joined(self, more: Sequence[Prefetched], weight: float) -> "_Fused":
         """With further parts, which weigh `weight` together and whose shares are of the whole."""
@@ -81,17 +78,17 @@ class ScoreRanker:
             parts = parts.joined(lifted, sum(boost.weight for boost in boosts))
             laps.end("engine")
         fusion = parts.fusion
-        ranked = [
-            each for each in fusion.ranked() if request.score_threshold is None or each.score >= request.score_threshold
-        ]
+        ranked = fusion.ranked(max(text_plan.wanted, POOL) if request.diversity else text_plan.wanted)
+        if request.score_threshold is not None:
+            ranked = [each for each in ranked if each.score >= request.score_threshold]
         if request.diversity and ranked:
             ranked = await self._diverse(name, request.diversity, fusion, ranked)
-        return await self._shown(name, request, text_plan, fusion, ranked, laps), degraded
+        return await self._shown(name, request, fusion, ranked[request.offset : text_plan.wanted], laps), degraded
 
     async def _diverse(self, name: str, strength: float, fusion: ScoreFusion, ranked: Sequence[Ranked]) -> list[Ranked]:
         """The first ones in an order of more diversity, then the others."""
         first = ranked[:POOL]
-        chunks = [fusion.chunks(each.subject)[0] for each in first]
+        chunks = [ids[0] for ids in fusion.chunks(each.subject for each in first)]
         records = await self._reader.retrieve(name, chunks, with_payload=False, with_vectors=[DENSE])
         vectors = {
             record.id: vector
@@ -105,14 +102,12 @@ class ScoreRanker:
         self,
         name: str,
         request: DocumentSearch,
-        text_plan: plan.TextPlan,
         fusion: ScoreFusion,
-        ranked: Sequence[Ranked],
+        window: Sequence[Ranked],
         laps: Laps,
     ) -> list[Hit]:
         """Read the few points of the window that was asked for."""
-        window = ranked[request.offset : request.offset + text_plan.limit]
-        chunks = [fusion.chunks(each.subject) for each in window]
+        chunks = fusion.chunks(each.subject for each in window)
         laps.end("assemble")
         if not window:
             return []

@@ -1,16 +1,21 @@
-"""Fusion of scores per document: what each prefetch says of a document, on one scale, added up. Pure."""
+"""Fusion of scores per document: what each prefetch says of a document, on one scale, added up. Pure.
 
-from collections.abc import Callable, Sequence
+A query has a thousand points to fuse, so what is done for each of them is done by dict, zip and NumPy.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cached_property
+from itertools import count
 from math import fsum, sqrt
-from operator import itemgetter
 
 import msgspec
+import numpy as np
 
 from vectis.domain.points import PointId, ScoredPoint
 from vectis.search.requests import Place, Reasons
 
-DocumentOf = Callable[[ScoredPoint], PointId]
+DocumentsOf = Callable[[Sequence[ScoredPoint]], list[PointId]]
+"""What stands for the document of each point, in order."""
 
 FORMULA = (
     "scores: sum of share * ((score - mean) / (6 sigma) + 0.5), 0 at least, mean and sigma of each prefetch's documents; "
@@ -48,85 +53,107 @@ class ScoreFusion:
     follow the others by their ranks, so that the first results are the same however many are asked for.
     """
 
-    def __init__(self, found: Sequence[Prefetched], document_of: DocumentOf, *, group: bool) -> None:
+    def __init__(self, found: Sequence[Prefetched], documents_of: DocumentsOf, *, group: bool) -> None:
         self._sides: list[_Side] = []
         self._document: dict[PointId, PointId] = {}
-        self._points: dict[PointId, dict[PointId, bool]] = {}
         for each in found:
-            documents = [document_of(point) for point in each.points]
+            documents = documents_of(each.points)
             subjects = documents if group else [point.id for point in each.points]
-            self._sides.append(_Side(each, documents if each.whole else subjects))
-            for subject, document, point in zip(subjects, documents, each.points, strict=True):
-                if subject in self._points:
-                    self._points[subject].setdefault(point.id, each.whole)
-                else:
-                    self._points[subject] = {point.id: each.whole}
-                    self._document[subject] = document
+            if not group:
+                self._document.update(zip(subjects, documents, strict=True))
+            self._sides.append(_Side(each, subjects, documents if each.whole else subjects))
 
-    def ranked(self) -> list[Ranked]:
-        """All that was found, best first; equal scores by their best rank, then by id."""
-        sides = [(side.found.whole, side.ranks, side.worths) for side in self._sides]
-        order: list[tuple[float, int, str, PointId]] = []
-        for subject, document in self._document.items():
-            score, best_rank = 0.0, len(self._points)
-            for whole, ranks, worths in sides:
-                key = document if whole else subject
-                rank = ranks.get(key)
-                if rank is not None:
-                    score += worths.get(key, 0.0)
-                    best_rank = min(rank, best_rank)
-            order.append((-score, best_rank, str(subject), subject))
-        order.sort(key=itemgetter(0, 1, 2))
-        return [Ranked(subject, -negative) for negative, _, _, subject in order]
+    def ranked(self, first: int | None = None) -> list[Ranked]:
+        """What was found, best first; equal scores by their best rank, then by id. Only the `first` so many, when given."""
+        scores = dict.fromkeys(self._document, 0.0)
+        for side in self._sides:
+            if side.keys is side.subjects:
+                for subject, worth in side.worths.items():
+                    scores[subject] = scores.get(subject, 0.0) + worth
+            else:
+                for subject, document in self._document.items():
+                    scores[subject] += side.worths.get(document, 0.0)
+        if first is not None and first < len(scores):
+            least = sorted(scores.values(), reverse=True)[first - 1]
+            scores = {subject: score for subject, score in scores.items() if score >= least}
+        order = sorted(scores, key=lambda subject: -scores[subject])
+        if len({*scores.values()}) < len(scores):
+            order.sort(key=lambda subject: (-scores[subject], self._best_rank(subject), str(subject)))
+        return [Ranked(subject, scores[subject]) for subject in order[:first]]
 
-    def chunks(self, subject: PointId) -> list[PointId]:
-        """The points of the chunks found, the best one first; the first chunk's when only the whole document was found."""
-        points = self._points[subject]
-        chunks = [id for id, whole in points.items() if not whole] or list(points)
-        return sorted(chunks, key=lambda id: (-sum(side.worth_of_chunk(id) for side in self._sides), str(id)))
+    def chunks(self, subjects: Iterable[PointId]) -> list[list[PointId]]:
+        """The points of the chunks found of each, the best one first; of one that was only found as a whole its first chunk's."""
+        whole: dict[PointId, dict[PointId, bool]] = {subject: {} for subject in subjects}
+        worths: dict[PointId, float] = {}
+        for side in self._sides:
+            for subject, point, worth in zip(side.subjects, side.found.points, side.point_worths, strict=True):
+                if subject in whole:
+                    whole[subject].setdefault(point.id, side.found.whole)
+                    if not side.found.whole:
+                        worths[point.id] = worths.get(point.id, 0.0) + worth
+        return [
+            sorted(
+                [id for id, is_whole in points.items() if not is_whole] or points,
+                key=lambda id: (-worths.get(id, 0.0), str(id)),
+            )
+            for points in whole.values()
+        ]
 
     def reasons(self, subject: PointId) -> Reasons:
         """How `subject` got its score; the contributions add up to it."""
-        keyed = [(side, self._document[subject] if side.found.whole else subject) for side in self._sides]
-        there = [(side, key) for side, key in keyed if key in side.ranks]
+        there = self._found_by(subject)
         return Reasons(
             places={side.found.name: Place(side.ranks[key], side.scores[key]) for side, key in there},
             fusion=FORMULA,
-            contributions={side.found.name: side.worths.get(key, 0.0) for side, key in there},
+            contributions={side.found.name: side.worths[key] for side, key in there},
         )
+
+    def _best_rank(self, subject: PointId) -> int:
+        return min(side.ranks[key] for side, key in self._found_by(subject))
+
+    def _found_by(self, subject: PointId) -> "list[tuple[_Side, PointId]]":
+        """The prefetches that found it, and as what."""
+        keyed = [(side, subject if side.keys is side.subjects else self._document[subject]) for side in self._sides]
+        return [(side, key) for side, key in keyed if key in side.scores]
 
 
 class _Side:
-    """One prefetch as documents (or chunks): the rank and score of each, which are those of its best point.
+    """One prefetch as documents (or chunks), its keys: the rank and score of each, which are those of its best point.
 
-    `worths` is what the prefetch adds to their final scores, of those found within the depth.
+    `subjects` are what each point is ranked as, `point_worths` what each point's score is worth. `worths` is what the prefetch
+    adds to the final scores of its keys, 0 beyond the depth.
     """
 
-    def __init__(self, found: Prefetched, keys: Sequence[PointId]) -> None:
+    def __init__(self, found: Prefetched, subjects: list[PointId], keys: list[PointId]) -> None:
         self.found = found
-        self.ranks: dict[PointId, int] = {}
-        self.scores: dict[PointId, float] = {}
-        for key, point in zip(keys, found.points, strict=True):
-            if key not in self.ranks:
-                self.ranks[key] = len(self.ranks) + 1
-                self.scores[key] = point.score
-        inside = dict.fromkeys(keys[: found.depth])
-        scored = [self.scores[key] for key in inside]
-        self._mean = fsum(scored) / len(scored) if scored else 0.0
-        self._sigma = sqrt(fsum((score - self._mean) ** 2 for score in scored) / len(scored)) if scored else 0.0
-        self.worths = {key: self._worth(self.scores[key]) for key in inside}
+        self.subjects = subjects
+        self.keys = keys
+        values = [point.score for point in found.points]
+        self.scores = _of_first(keys, values)
+        inside = self.scores if found.depth >= len(keys) else _of_first(keys[: found.depth], values[: found.depth])
+        self.point_worths = _worths(found, values, inside.values())
+        self.worths = _of_first(keys, self.point_worths)
+        for key in self.scores.keys() - inside.keys():
+            self.worths[key] = 0.0
 
     @cached_property
-    def _chunk_scores(self) -> dict[PointId, float]:
-        return {} if self.found.whole else {point.id: point.score for point in self.found.points}
+    def ranks(self) -> dict[PointId, int]:
+        """From 1; seldom asked for."""
+        return dict(zip(dict.fromkeys(self.keys), count(1), strict=False))
 
-    def worth_of_chunk(self, point_id: PointId) -> float:
-        """What this prefetch says of one chunk; nothing from a prefetch of whole documents."""
-        score = self._chunk_scores.get(point_id)
-        return 0.0 if score is None else self._worth(score)
 
-    def _worth(self, score: float) -> float:
-        if not self.found.scaled:
-            return self.found.share * score
-        scaled = (score - self._mean) / (6 * self._sigma) + 0.5 if self._sigma else 0.5
-        return self.found.share * max(0.0, scaled)
+def _of_first(keys: Sequence[PointId], values: Sequence[float]) -> dict[PointId, float]:
+    """The value at the first place of each key: the one that is put there last."""
+    return dict(zip(reversed(keys), reversed(values), strict=True))
+
+
+def _worths(found: Prefetched, values: Sequence[float], scored: Collection[float]) -> list[float]:
+    """What each of `values` adds to a final score; mean and sigma are those of `scored`."""
+    if not found.scaled:
+        return [found.share * value for value in values]
+    mean = fsum(scored) / len(scored) if scored else 0.0
+    sigma = sqrt(fsum((score - mean) ** 2 for score in scored) / len(scored)) if scored else 0.0
+    if not sigma:
+        return [found.share * 0.5] * len(values)
+    scaled = (np.array(values) - mean) / (6 * sigma) + 0.5
+    return (found.share * np.maximum(0.0, scaled)).tolist()

@@ -26,7 +26,8 @@ class EdgeBm25:
         self._query_encoder = Bm25()
         self._counter = Bm25(Bm25Config(k=COUNTING_K, b=0.0))
         self._document_encoder = lru_cache(maxsize=AVG_LENS_MAX)(_document_encoder)
-        self._term = lru_cache(maxsize=TERMS_MAX)(self._find_term)
+        self.term = lru_cache(maxsize=TERMS_MAX)(self._find_term)
+        """The index that `encode_query` gives a word; the lowest one when it cuts the word; None for a stop word."""
 
     def encode_document(self, text: str, avg_len: float) -> SparseVector:
         """Term weights for a corpus of `avg_len` tokens on average, of which one decimal counts; less than 1 means 1."""
@@ -43,10 +44,6 @@ class EdgeBm25:
         # Without length normalisation (b = 0) a term's weight is w = n (k + 1) / (n + k), so n = w k / (k + 1 - w).
         weights = self._counter.embed_document(sound(text)).values
         return sum(round(weight * COUNTING_K / (COUNTING_K + 1 - weight)) for weight in weights)
-
-    def term(self, word: str) -> int | None:
-        """The index that `encode_query` gives the word; the lowest one when it cuts the word; None for a stop word."""
-        return self._term(word)
 
     def _find_term(self, word: str) -> int | None:
         return min(self._query_encoder.embed_query(sound(word)).indices, default=None)
