@@ -21,6 +21,7 @@ from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import COST_TODAY, ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
 from vectis.adapters.prometheus.rollout_standings import RolloutStandings
+from vectis.adapters.prometheus.shortcuts import ShortcutMetrics
 from vectis.adapters.redis.answers import RedisAnswers
 from vectis.adapters.redis.limiter import RedisLimiter
 from vectis.adapters.redis.link import LinkBounds, RedisLink
@@ -142,6 +143,7 @@ def metrics_page() -> str:
     """Every metric that Vectis itself exports."""
     metrics = ProcessMetrics(__version__)
     RecallMetrics(metrics.registry)
+    ShortcutMetrics(metrics.registry)
     families = [
         *metrics.registry.collect(),
         *JobQueues(NO_JOBS).collect(),

@@ -170,6 +170,7 @@ class Library:
             limits=SearchLimits(),
             shadows=Shadows(directory=self, log=self, clock=self.clock, spare=spare, rules=RULES),
             recall=None,
+            shortcuts=None,
             interleaving=Interleaving(self),
             indexes=FilterIndexes(self.reader.engine, self.clock),
             reranker=self.reranker,

@@ -1,7 +1,10 @@
 """Documents from sending to a ranked, explained answer, over HTTP on a running server."""
 
+import re
+
 import httpx
 import pytest
+from serving import RunningServer, StartServer, until
 
 DOCUMENTS = [
     {
@@ -19,6 +22,11 @@ DOCUMENTS = [
     },
     {"id": "cooking.md", "title": "Bread", "text": "Knead the dough, let it rest for an hour, bake it at 230 degrees."},
 ]
+
+
+@pytest.fixture(scope="module")
+def server(start_server: StartServer) -> RunningServer:
+    return start_server(None, VECTIS_SEARCH__SHORTCUT_SAMPLE_PERCENT="50")
 
 
 @pytest.fixture(scope="module")
@@ -107,6 +115,24 @@ def test_filters_narrow_and_groups_can_be_taken_apart(http: httpx.Client, docs: 
     assert {r["id"] for r in found["results"]} == {"guide/aliases.md"}
     chunks = search(http, query="alias", group=False)["results"]
     assert all(r["payload"]["document_id"] for r in chunks)
+
+
+def test_what_the_engine_saves_is_sampled_behind_the_answers(http: httpx.Client, docs: str) -> None:
+    python = {"must": [{"key": "language", "match": {"value": "python"}}]}
+    asked = 0
+
+    def sampled() -> dict[tuple[str, str], float] | None:
+        nonlocal asked
+        asked += 1
+        search(http, query=f"data {asked}", filter=python)
+        pattern = r'vectis_shortcut_seconds_total\{collection="docs",[^}]*shortcut="(\w+)",way="(\w+)"\} ([\d.e-]+)'
+        found = re.findall(pattern, http.get("/metrics").text)
+        seconds = {(shortcut, way): float(seconds) for shortcut, way, seconds in found}
+        return seconds if len(seconds) == 4 else None
+
+    seconds = until(sampled, 30, "a query was asked the long way too, for both shortcuts")
+    assert set(seconds) == {(shortcut, way) for shortcut in ("prefetches", "filter") for way in ("short", "long")}
+    assert min(seconds.values()) > 0
 
 
 def test_what_is_like_a_document_is_found_by_its_id(http: httpx.Client, docs: str) -> None:

@@ -13,6 +13,7 @@ class Measurement(msgspec.Struct, frozen=True):
 
     `outcome` is `ok`, the code of an error, or INTERRUPTED. `route` is the name's, None for a collection's own; `kept`: the
     answer was not computed. `filter_keys` are the payload keys that its filter tested, and whether an index served each.
+    `first_score` is that of the first result, None where nothing was computed or found.
     """
 
     name: str
@@ -21,6 +22,7 @@ class Measurement(msgspec.Struct, frozen=True):
     mode: str
     outcome: str
     results: int
+    first_score: float | None = None
     degraded: tuple[str, ...] = ()
     took_ms: float = 0.0
     stages_ms: dict[str, float] = {}

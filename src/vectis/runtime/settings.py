@@ -126,7 +126,8 @@ class CacheSettings(Shape, frozen=True):
 class SearchSection(Shape, frozen=True):
     """Bounds of one search request. `recall_sample_percent` of the queries are asked exactly too, in spare time (see traffic).
 
-    A collection of which less than `recall_least` of the exact answers is found is searched harder.
+    A collection of which less than `recall_least` of the exact answers is found is searched harder. `shortcut_sample_percent`
+    are asked without the engine's shortcuts too, which tells what these save.
     """
 
     limit_max: int = 1000
@@ -134,10 +135,11 @@ class SearchSection(Shape, frozen=True):
     timeout_s: float = 30.0
     recall_sample_percent: float = 0.1
     recall_least: float = 0.95
+    shortcut_sample_percent: float = 0.1
 
 
 class TrafficSettings(Shape, frozen=True):
-    """Queries that are asked again behind their answers: mirrored ones of rollouts, samples of recall.
+    """Queries that are asked again behind their answers: mirrored ones of rollouts, samples of recall and of shortcuts.
 
     They take `spare_share_percent` of an API process's time at most, and none while more than `spare_at_work_max` requests
     are at work in it. `keep_words`: a few mirrored queries whose answers differ most are kept in words, which may be personal;

@@ -16,6 +16,7 @@ from vectis.domain.errors import (
     LimitExceeded,
     VectisError,
 )
+from vectis.domain.filters import Filter
 from vectis.domain.measurements import INTERRUPTED, Measurement
 from vectis.domain.points import Dense, SparseVector
 from vectis.domain.ports.clock import Clock
@@ -42,6 +43,7 @@ from vectis.search.recall import RecallWatch
 from vectis.search.requests import Answer, Asked, Hit, SimilarSearch, TextSearch, VectorSearch
 from vectis.search.reranking import Reranking
 from vectis.search.shadows import Ask, Shadows
+from vectis.search.shortcuts import Shortcuts
 
 SIMILAR = "similar"
 """What a search by examples is counted as, beside the modes of searches in words and `vector`."""
@@ -64,6 +66,7 @@ class SearchService:
         clock: Clock,
         shadows: Shadows | None,
         recall: RecallWatch | None,
+        shortcuts: Shortcuts | None,
         interleaving: Interleaving | None,
         limits: plan.SearchLimits,
     ) -> None:
@@ -79,6 +82,7 @@ class SearchService:
         self._clock = clock
         self._shadows = shadows
         self._recall = recall
+        self._shortcuts = shortcuts
         self._interleaving = interleaving
         self._limits = limits
 
@@ -119,7 +123,7 @@ class SearchService:
         started = self._clock.monotonic()
         points = await self._reader.query(to.collection.name, query)
         engine_ms = self._since(started)
-        keys = await self._indexes.keys(to.collection.name, request.filter)
+        keys = await self._filter_keys(to.collection.name, request.filter, [query])
         return _answer(to, assemble.plain_hits(points), (), {"engine": engine_ms}, keys)
 
     async def _similar(self, request: SimilarSearch, to: Resolved) -> Answer:
@@ -157,16 +161,24 @@ class SearchService:
             return _answer(to, [], degraded, laps.stages_ms)
         if isinstance(text_plan.fusion, Scores) and len(text_plan.using) > 1:
             prefetches = plan.score_prefetches(request, text_plan, text_plan.fusion, vectors)
+            queries = [each.query for each in prefetches]
             hits, without = await self._ranker.hits(to.collection.name, request, text_plan, prefetches, laps)
             degraded += without
         else:
-            query = plan.engine_query(request, text_plan, vectors)
-            hits = await self._fused_by_engine(to.collection.name, request, text_plan, query, laps)
+            queries = [plan.engine_query(request, text_plan, vectors)]
+            hits = await self._fused_by_engine(to.collection.name, request, text_plan, queries[0], laps)
         terms = frozenset(words.indices)
         hits = [replace(hit, snippet=assemble.with_snippet(hit, terms, self._sparse.term)) for hit in hits]
         laps.end("assemble")
-        keys = await self._indexes.keys(to.collection.name, request.filter)
+        keys = await self._filter_keys(to.collection.name, request.filter, queries)
         return _answer(to, hits, degraded, laps.stages_ms, keys)
+
+    async def _filter_keys(self, name: str, filter: Filter | None, queries: Sequence[EngineQuery]) -> dict[str, bool]:
+        """The keys that a filter tests, and whether an index served each, while the engine was asked `queries`."""
+        keys = await self._indexes.keys(name, filter)
+        if self._shortcuts is not None:
+            self._shortcuts.offer(name, queries, keys)
+        return keys
 
     async def _fused_by_engine(
         self, name: str, request: TextSearch, text_plan: plan.TextPlan, query: EngineQuery, laps: Laps
@@ -285,6 +297,7 @@ def _measurement(
         mode=mode,
         outcome=outcome,
         results=len(answer.hits) if answer else 0,
+        first_score=answer.hits[0].score if answer and answer.hits else None,
         degraded=answer.degraded if answer else (),
         took_ms=took_ms,
         stages_ms=answer.stages_ms if answer else {},

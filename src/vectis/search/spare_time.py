@@ -45,8 +45,9 @@ class SpareTime:
 class EvenSample:
     """Takes a share of what passes by, evenly spread."""
 
-    def __init__(self) -> None:
-        self._draw = 0.0
+    def __init__(self, *, start: float = 0.0) -> None:
+        """Samples of the same queries that start half a unit apart take different ones, while none takes more than half."""
+        self._draw = start
 
     def takes(self, percent: float) -> bool:
         """Whether this one is of the `percent` that are taken."""

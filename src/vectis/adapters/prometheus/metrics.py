@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Summary
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
@@ -56,6 +56,12 @@ class ProcessMetrics:
             buckets=SECONDS,
             registry=self.registry,
         )
+        self._first_scores = Summary(
+            "vectis_search_first_score",
+            "Score of the first result of a computed answer",
+            ["collection", "mode"],
+            registry=self.registry,
+        )
         stage_seconds = Histogram(
             "vectis_search_stage_duration_seconds",
             "Time of each stage of a search",
@@ -65,7 +71,7 @@ class ProcessMetrics:
         )
         self._stages = {stage: stage_seconds.labels(stage) for stage in STAGES}
         # Looking a label set up costs more than counting, and the path of a search does it five times.
-        self._series: dict[tuple[str, str, str, str], tuple[Counter, Histogram]] = {}
+        self._series: dict[tuple[str, str, str, str], tuple[Counter, Histogram, Summary]] = {}
         self._request_series: dict[tuple[str, str], tuple[Counter, Histogram]] = {}
         self._refused = Counter(
             "vectis_refused_credentials", "Keys and tokens that were not taken", ["reason"], registry=self.registry
@@ -101,9 +107,12 @@ class ProcessMetrics:
             series = self._series[key] = (
                 self._searches.labels(*key),
                 self._search_seconds.labels(m.collection, m.mode),
+                self._first_scores.labels(m.collection, m.mode),
             )
         series[0].inc()
         series[1].observe(m.took_ms / 1000)
+        if m.first_score is not None:
+            series[2].observe(m.first_score)
         for stage, took_ms in m.stages_ms.items():
             self._stages[stage].observe(took_ms / 1000)
         if m.outcome == "ok" and m.results == 0:

@@ -23,6 +23,14 @@ class PairLog(Protocol):
         ...
 
 
+class ShortcutLog(Protocol):
+    """Append-only; never waits."""
+
+    def append_shortcut(self, collection: str, shortcut: str, *, short_s: float, long_s: float) -> None:
+        """Keep how long the same took with a shortcut of the engine and without it."""
+        ...
+
+
 class RecallLog(Protocol):
     """Append-only; never waits."""
 

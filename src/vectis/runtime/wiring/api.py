@@ -63,7 +63,9 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         divergences = Divergences(parts.store, parts.clock)
         key = await audit_key(settings.audit, paths)
         admission = _admission(settings.limits, parts, await caches.limiter())
-        again = open_asked_again(stack, settings, parts.metrics, parts.directory, traffic, parts.clock, admission)
+        again = open_asked_again(
+            stack, settings, parts.metrics, parts.directory, parts.engine, traffic, parts.clock, admission
+        )
         yield Services(
             catalog=parts.catalog,
             points=PointService(

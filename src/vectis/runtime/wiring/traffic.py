@@ -9,6 +9,7 @@ import msgspec
 from vectis.access.admission import Admission
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
+from vectis.adapters.prometheus.shortcuts import ShortcutMetrics
 from vectis.adapters.traffic.log import TrafficLog
 from vectis.domain.feedback import QueryIds
 from vectis.domain.ports.clock import Clock
@@ -29,6 +30,7 @@ from vectis.search.plan import SearchLimits
 from vectis.search.recall import RecallRules, RecallWatch
 from vectis.search.service import SearchService
 from vectis.search.shadows import ShadowRules, Shadows
+from vectis.search.shortcuts import Shortcuts
 from vectis.search.spare_time import SpareTime
 
 
@@ -48,6 +50,7 @@ class AskedAgain(msgspec.Struct, frozen=True):
 
     shadows: Shadows | None = None
     recall: RecallWatch | None = None
+    shortcuts: Shortcuts | None = None
     interleaving: Interleaving | None = None
 
 
@@ -56,11 +59,12 @@ def open_asked_again(
     settings: Settings,
     metrics: ProcessMetrics,
     directory: Directory,
+    engine: Engine,
     log: TrafficLog,
     clock: Clock,
     admission: Admission,
 ) -> AskedAgain:
-    """What mixes answers; and what asks mirrored queries and samples recall, both in the same spare time; `stack` ends it."""
+    """What mixes answers; and what asks mirrored queries and samples, all in the same spare time; `stack` ends it."""
     traffic = settings.traffic
     spare = SpareTime(
         clock, admission.at_work, share_percent=traffic.spare_share_percent, at_work_max=traffic.spare_at_work_max
@@ -72,9 +76,17 @@ def open_asked_again(
     metrics.export_counts("vectis_shadow", "Queries asked of both variants of an alias", shadows.counts)
     recall_rules = RecallRules(settings.search.recall_sample_percent, settings.search.recall_least, timeout_s)
     recall = RecallWatch(log=RecallMetrics(metrics.registry), spare=spare, rules=recall_rules)
+    shortcuts = Shortcuts(
+        reader=engine,
+        log=ShortcutMetrics(metrics.registry),
+        clock=clock,
+        spare=spare,
+        sample_percent=settings.search.shortcut_sample_percent,
+        timeout_s=timeout_s,
+    )
     interleaving = Interleaving(directory)
     metrics.export_counts("vectis_interleaved", "Searches asked of both variants of an alias", interleaving.counts)
-    return AskedAgain(shadows, recall, interleaving)
+    return AskedAgain(shadows, recall, shortcuts, interleaving)
 
 
 def make_feedback(secret: bytes, directory: Directory, store: FeedbackStore, clock: Clock) -> FeedbackService:
@@ -108,6 +120,7 @@ def make_search(
         clock=clock,
         shadows=again.shadows,
         recall=again.recall,
+        shortcuts=again.shortcuts,
         interleaving=again.interleaving,
         limits=SearchLimits(
             limit_max=settings.search.limit_max,
