@@ -3,7 +3,7 @@
 from array import array
 from contextlib import suppress
 from math import isfinite
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import UUID
 
 import msgspec
@@ -23,6 +23,9 @@ ID_MAX = 2**64 - 1
 
 Payload = dict[str, Any]
 """JSON attributes of a point."""
+
+PAYLOAD_DEPTH_MAX = 32
+"""Levels of a payload. The engine keeps deeper ones in a log that it cannot read back: the collection would not open again."""
 
 
 class SparseVector(msgspec.Struct, frozen=True):
@@ -92,3 +95,30 @@ def dense(values: list[float] | bytes, *, field: str = "vector") -> Dense:
     if not isfinite(sum(vector)):
         raise InvalidVector(f"{field}: every value must be a finite float32 number (no NaN, no infinity)", field=field)
     return vector
+
+
+def check_payload(payload: Payload, *, at: str = "payload") -> None:
+    """Refuse, as InvalidInput, what an engine or a database would refuse later, or keep and be unable to read again."""
+    waiting: list[tuple[str, Any, int]] = [(at, payload, 1)]
+    while waiting:
+        at, value, depth = waiting.pop()
+        if depth > PAYLOAD_DEPTH_MAX:
+            raise InvalidInput(
+                f"{at}: a payload is nested {PAYLOAD_DEPTH_MAX} deep at most", field=at, maximum=PAYLOAD_DEPTH_MAX
+            )
+        if isinstance(value, dict):
+            for key, below in cast("dict[Any, Any]", value).items():
+                waiting += [(f"{at}.{key}"[:200], key, depth), (f"{at}.{key}"[:200], below, depth + 1)]
+        elif isinstance(value, list):
+            waiting += [(at, below, depth + 1) for below in cast("list[Any]", value)]
+        elif isinstance(value, str):
+            if "\x00" in value:
+                raise InvalidInput(f"{at} holds a NUL character; leave it out", field=at)
+        elif isinstance(value, float):
+            if not isfinite(value):
+                raise InvalidInput(f"{at} is not a finite number", field=at)
+        elif isinstance(value, int):
+            if not -(2**63) <= value <= ID_MAX:
+                raise InvalidInput(f"{at} is an integer beyond 64 bits; send it as a string", field=at)
+        elif value is not None:
+            raise InvalidInput(f"{at} is no JSON value", field=at)

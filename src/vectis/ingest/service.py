@@ -2,8 +2,6 @@
 
 import asyncio
 from collections.abc import Sequence
-from math import isfinite
-from typing import Any, cast
 from uuid import uuid4
 
 import msgspec
@@ -24,6 +22,7 @@ from vectis.domain.errors import (
 )
 from vectis.domain.hashing import content_hash
 from vectis.domain.jobs import Job, JobState
+from vectis.domain.points import check_payload
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.control import DocumentStore, StoredDocument
 from vectis.domain.ports.directory import Directory
@@ -37,7 +36,6 @@ INGEST = "ingest"
 ID_CHARACTERS_MAX = 512
 NAME_CHARACTERS_MAX = 2048
 PAYLOAD_BYTES_MAX = 64 * 1024
-PAYLOAD_DEPTH_MAX = 32
 DOCUMENTS_MAX = 10_000
 LIST_MAX = 1000
 
@@ -241,7 +239,7 @@ def _check_payload(document: Document) -> None:
         raise InvalidInput(
             f"payload.{taken[0]} is written by Vectis itself; use another key", field=f"payload.{taken[0]}"
         )
-    _check_values(document.payload)
+    check_payload(document.payload)
     try:
         encoded_payload = msgspec.json.encode(document.payload)
         msgspec.json.encode(document)
@@ -253,31 +251,6 @@ def _check_payload(document: Document) -> None:
             given=len(encoded_payload),
             maximum=PAYLOAD_BYTES_MAX,
         )
-
-
-def _check_values(payload: dict[str, Any]) -> None:
-    """Refuse what an engine or a database would refuse later, when it would take a whole batch of documents down."""
-    waiting: list[tuple[str, Any, int]] = [("payload", payload, 1)]
-    while waiting:
-        at, value, depth = waiting.pop()
-        if depth > PAYLOAD_DEPTH_MAX:
-            raise InvalidInput(f"payload is nested deeper than {PAYLOAD_DEPTH_MAX}", maximum=PAYLOAD_DEPTH_MAX)
-        if isinstance(value, dict):
-            for key, below in cast("dict[Any, Any]", value).items():
-                waiting += [(f"{at}.{key}"[:200], key, depth), (f"{at}.{key}"[:200], below, depth + 1)]
-        elif isinstance(value, list):
-            waiting += [(at, below, depth + 1) for below in cast("list[Any]", value)]
-        elif isinstance(value, str):
-            if "\x00" in value:
-                raise InvalidInput(f"{at} holds a NUL character; leave it out", field=at)
-        elif isinstance(value, float):
-            if not isfinite(value):
-                raise InvalidInput(f"{at} is not a finite number", field=at)
-        elif isinstance(value, int):
-            if not -(2**63) <= value < 2**63:
-                raise InvalidInput(f"{at} is an integer beyond 64 bits; send it as a string", field=at)
-        elif value is not None:
-            raise InvalidInput(f"{at} is no JSON value", field=at)
 
 
 def _is_searchable_as_sent(document: Document, stored: StoredDocument | None, pipeline: str) -> bool:

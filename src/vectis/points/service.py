@@ -10,7 +10,7 @@ from vectis.domain.collections import Collection
 from vectis.domain.divergences import Divergences
 from vectis.domain.errors import InvalidInput, LimitExceeded, PointNotFound, TooLarge
 from vectis.domain.filters import Filter, check
-from vectis.domain.points import Page, Point, PointId, Record, canonical_id
+from vectis.domain.points import Page, Point, PointId, Record, canonical_id, check_payload
 from vectis.domain.ports.directory import Directory
 from vectis.domain.ports.engine import PointReader, PointWriter
 from vectis.domain.queries import Selector
@@ -151,6 +151,7 @@ class PointService:
     def _check(self, point: Point, collection: Collection, at: str) -> None:
         canonical_id(point.id, at=f"{at}.id")
         check_vectors(collection.profile.schema, point.vectors, at=f"{at}.vector")
+        check_payload(point.payload, at=f"{at}.payload")
         size = len(msgspec.json.encode(point.payload)) if point.payload else 0
         if size > self._limits.payload_bytes_max:
             raise TooLarge(

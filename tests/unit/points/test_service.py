@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
+from functools import reduce
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from passes import reads, writes
@@ -120,3 +122,25 @@ async def test_a_follower_that_cannot_take_a_write_diverges_and_the_write_stands
     with pytest.raises(WrongDimension):
         await points.upsert(writes("docs"), [Point(2, {"dense": dense([1.0])})])
     assert (await store.divergence("other-size")).missed == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [
+        (reduce(lambda below, _: [below], range(40), 1), "32 deep"),
+        (reduce(lambda below, _: {"a": below}, range(40), 1), "32 deep"),
+        (float("nan"), "not a finite number"),
+        (2**64, "beyond 64 bits"),
+        (b"\xff", "no JSON value"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "no JSON value"),
+        (msgspec.msgpack.Ext(5, b"abc"), "no JSON value"),
+        ("\x00", "NUL"),
+    ],
+)
+async def test_a_payload_that_could_not_be_read_again_is_refused(
+    points: PointService, value: object, says: str
+) -> None:
+    with pytest.raises(InvalidInput, match=says) as refused:
+        await points.upsert(writes("c"), [point(1), point(2, key=value)])
+    assert str(refused.value.fields["field"]).startswith("points[1].payload.key")
+    assert await points.count(reads("c"), None) == 0
