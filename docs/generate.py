@@ -120,7 +120,9 @@ def command_page() -> str:
             parts += [f"`{' '.join(one.get_usage(context).split()).removeprefix('Usage: ')}`", ""]
             records = [record for p in one.get_params(context) if (record := p.get_help_record(context)) is not None]
             parts += (
-                [table(("option", "means"), [(f"`{flag}`", means) for flag, means in records]), ""] if records else []
+                [table(("option", "means"), [(f"`{flag}`", means.replace("\\[", "[")) for flag, means in records]), ""]
+                if records
+                else []
             )
     return page("Commands", "Each command explains itself with `--help`.", "\n".join(parts).strip("\n"))
 

@@ -13,8 +13,9 @@ INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 WORDS = ("lever", "fulcrum", "beam", "load", "ice", "glacier", "what", "is", "a", "on")
 
 
-def write_model(folder: Path, *, scores: int = 1, inputs: tuple[str, ...] = INPUTS) -> Path:
-    """model.onnx and tokenizer.json in `folder`. `scores` other than 1: the model gives so many a pair."""
+def write_model(folder: Path, *, scores: int = 1, inputs: tuple[str, ...] = INPUTS, tokens: int | None = None) -> Path:
+    """model.onnx and tokenizer.json in `folder`. `scores` other than 1: the model gives so many a pair; `tokens`: reads no
+    other length."""
     vocabulary = {word: number for number, word in enumerate(("[PAD]", "[CLS]", "[SEP]", "[UNK]", *WORDS))}
     tokenizer = Tokenizer(WordLevel(vocabulary, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
@@ -49,7 +50,7 @@ def write_model(folder: Path, *, scores: int = 1, inputs: tuple[str, ...] = INPU
     graph = helper.make_graph(
         nodes,
         "matches",
-        [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "tokens"]) for name in names],
+        [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", tokens or "tokens"]) for name in names],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", scores])],
         constants,
     )

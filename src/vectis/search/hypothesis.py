@@ -91,8 +91,10 @@ class Hypotheses:
                 self._known += 1
                 return known
             started = perf_counter()
-            passages = await self._passages(query, hyde)
-            self._seconds += perf_counter() - started
+            try:
+                passages = await self._passages(query, hyde)
+            finally:
+                self._seconds += perf_counter() - started
             vectors = await self._embeddings.of_documents(profile, passages)
         except (GeneratorUnavailable, EmbedderUnavailable):
             self._failed += 1

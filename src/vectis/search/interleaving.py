@@ -85,7 +85,7 @@ def _drafted(answers: Sequence[Answer], limit: int) -> Answer:
         answers[0],
         hits=[pick.hit for pick in picks],
         variant=INTERLEAVED,
-        degraded=tuple(dict.fromkeys(part for each in answers for part in each.degraded)),
+        degraded={part: why for each in answers for part, why in each.degraded.items()},
         stages_ms={},
         filter_keys={key: all(each.filter_keys.get(key, True) for each in answers) for key in keys},
         draft=Draft(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from math import fsum
 
 import msgspec
+from msgspec.structs import replace
 
 from vectis.domain.collections import Collection
 from vectis.domain.documents import DOCUMENT_ID
@@ -30,6 +31,9 @@ GROUP_OVERSAMPLING = 5
 """Chunks asked for per document wanted: pages of documentation rarely have more chunks among the best."""
 
 CANDIDATES_MAX = 2000
+
+MODEL_SHARE = 0.8
+"""Of a search's time that a model may take which it can do without: the rest answers without it."""
 
 _VECTORS_OF: dict[Mode, tuple[str, ...]] = {
     "default": (DENSE, SPARSE),
@@ -103,15 +107,15 @@ def plan_text(request: TextSearch, collection: Collection, limits: SearchLimits)
     settings = request.overrides.over(collection.profile.search)
     if request.mode == "hybrid":
         fusion = request.overrides.fusion or Rrf()
-        settings = msgspec.structs.replace(
+        settings = replace(
             settings, fusion=fusion, rerank=request.overrides.rerank, boosts=request.overrides.boosts or []
         )
     if request.mode == "best":
-        settings = msgspec.structs.replace(settings, rerank=settings.rerank or Rerank())
+        settings = replace(settings, rerank=settings.rerank or Rerank())
     if request.mode == "hyde":
-        settings = msgspec.structs.replace(settings, hyde=settings.hyde or Hyde())
+        settings = replace(settings, hyde=settings.hyde or Hyde())
     if request.mode in ("hybrid", "dense", "sparse"):
-        settings = msgspec.structs.replace(settings, hyde=request.overrides.hyde)
+        settings = replace(settings, hyde=request.overrides.hyde)
     using = _VECTORS_OF[request.mode]
     if len(using) == 1:
         _refuse_parts(request)
@@ -140,7 +144,7 @@ def plan_similar(request: SimilarSearch, collection: Collection, limits: SearchL
     weights = settings.fusion if isinstance(settings.fusion, Scores) else Scores()
     if not (weights.dense or weights.document_dense):
         weights = Scores()
-    settings = msgspec.structs.replace(settings, fusion=weights, rerank=None, hyde=None)
+    settings = replace(settings, fusion=weights, rerank=None, hyde=None)
     return _planned(request, collection, limits, settings, (DENSE,))
 
 
@@ -163,6 +167,8 @@ def _planned(
     wanted = request.offset + limit
     candidates = min(wanted * GROUP_OVERSAMPLING, max(CANDIDATES_MAX, wanted)) if request.group else wanted
     schema = collection.profile.schema
+    model_ms = int(limits.timeout_s * 1000 * MODEL_SHARE)
+    rerank, hyde = settings.rerank, settings.hyde
     return TextPlan(
         settings=settings,
         using=using,
@@ -172,8 +178,8 @@ def _planned(
         candidates=candidates,
         grouped=request.group,
         whole=tuple(name for name in _WHOLE_OF.values() if name in schema.dense or name in schema.sparse),
-        rerank=settings.rerank if settings.rerank is not None and settings.rerank.weight else None,
-        hyde=settings.hyde if settings.hyde is not None and settings.hyde.documents else None,
+        rerank=replace(rerank, timeout_ms=min(rerank.timeout_ms, model_ms)) if rerank and rerank.weight else None,
+        hyde=replace(hyde, timeout_ms=min(hyde.timeout_ms, model_ms)) if hyde and hyde.documents else None,
     )
 
 

@@ -55,14 +55,14 @@ class ScoreRanker:
         text_plan: plan.TextPlan,
         prefetches: Sequence[plan.Prefetch],
         laps: Laps,
-    ) -> tuple[list[Hit], tuple[str, ...]]:
-        """The hits that are shown, and what they were ranked without."""
+    ) -> tuple[list[Hit], dict[str, str]]:
+        """The hits that are shown; what they were ranked without, and why."""
         if not prefetches:  # those with a weight could not be asked
-            return [], ()
+            return [], {}
         answers = await self._reader.query_batch(name, [each.query for each in prefetches])
         laps.end("engine")
         parts = _Fused(plan.found(prefetches, answers), fsum(each.weight for each in prefetches), group=request.group)
-        degraded: tuple[str, ...] = ()
+        degraded: dict[str, str] = {}
         if text_plan.rerank is not None and isinstance(request, TextSearch):
             rerank = text_plan.rerank
             chosen = parts.best(rerank.candidates, rerank.chunks)
@@ -70,8 +70,8 @@ class ScoreRanker:
             try:
                 judged = await self._reranking.prefetched(name, request.query, rerank, chosen, share)
                 parts = parts.joined([judged], rerank.weight)
-            except RerankerUnavailable:
-                degraded = (RERANK,)
+            except RerankerUnavailable as error:
+                degraded[RERANK] = error.message
             laps.end("rerank")
         if (boosts := text_plan.settings.boosts) and (chosen := parts.best(BOOSTED, 1)):
             lifted = await self._boosting.prefetched(name, boosts, chosen, parts.weight)

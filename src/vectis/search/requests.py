@@ -149,14 +149,15 @@ class Answer(msgspec.Struct, frozen=True):
 
     `route_version` is 0 without an alias. `draft` says how it was mixed, when it was.
 
-    `filter_keys`: the payload keys that the filter tested, and whether an index served each.
+    `degraded`: what was left out, and why. `filter_keys`: the payload keys that the filter tested, and whether an index served
+    each.
     """
 
     hits: list[Hit]
     collection: str
     variant: str
     took_ms: float
-    degraded: tuple[str, ...] = ()
+    degraded: dict[str, str] = {}
     stages_ms: dict[str, float] = {}
     filter_keys: dict[str, bool] = {}
     route_version: int = 0

@@ -124,7 +124,7 @@ class SearchService:
         points = await self._reader.query(to.collection.name, query)
         engine_ms = self._since(started)
         keys = await self._filter_keys(to.collection.name, request.filter, [query])
-        return _answer(to, assemble.plain_hits(points), (), {"engine": engine_ms}, keys)
+        return _answer(to, assemble.plain_hits(points), {}, {"engine": engine_ms}, keys)
 
     async def _similar(self, request: SimilarSearch, to: Resolved) -> Answer:
         collection, laps = to.collection, Laps(self._clock)
@@ -146,7 +146,7 @@ class SearchService:
             hits = assemble.plain_hits(await self._reader.query(collection.name, query))
             laps.end("engine")
         keys = await self._indexes.keys(collection.name, request.filter)
-        return _answer(to, hits, (), laps.stages_ms, keys)
+        return _answer(to, hits, {}, laps.stages_ms, keys)
 
     async def _text(self, request: TextSearch, to: Resolved) -> Answer:
         text_plan = plan.plan_text(request, to.collection, self._limits)
@@ -155,7 +155,7 @@ class SearchService:
         vectors, degraded = await self._query_vectors(request, text_plan, to.collection, words)
         laps.end("embed")
         if text_plan.hyde is not None and DENSE in vectors:
-            degraded += await self._hypothesize(request.query, vectors, text_plan.hyde, to.collection)
+            degraded |= await self._hypothesize(request.query, vectors, text_plan.hyde, to.collection)
             laps.end("generate")
         if not vectors:  # only stop words were left
             return _answer(to, [], degraded, laps.stages_ms)
@@ -163,7 +163,7 @@ class SearchService:
             prefetches = plan.score_prefetches(request, text_plan, text_plan.fusion, vectors)
             queries = [each.query for each in prefetches]
             hits, without = await self._ranker.hits(to.collection.name, request, text_plan, prefetches, laps)
-            degraded += without
+            degraded |= without
         else:
             queries = [plan.engine_query(request, text_plan, vectors)]
             hits = await self._fused_by_engine(to.collection.name, request, text_plan, queries[0], laps)
@@ -205,19 +205,19 @@ class SearchService:
 
     async def _query_vectors(
         self, request: TextSearch, text_plan: plan.TextPlan, collection: Collection, words: SparseVector
-    ) -> tuple[dict[str, Dense | SparseVector], tuple[str, ...]]:
-        """The vectors that can be made, and what could not. Raises EmbedderUnavailable in dense mode."""
+    ) -> tuple[dict[str, Dense | SparseVector], dict[str, str]]:
+        """The vectors that can be made, and why which could not. Raises EmbedderUnavailable in dense mode."""
         vectors: dict[str, Dense | SparseVector] = {}
-        degraded: tuple[str, ...] = ()
+        degraded: dict[str, str] = {}
         if SPARSE in text_plan.using and words.indices:
             vectors[SPARSE] = words
         if DENSE in text_plan.using:
             try:
                 vectors[DENSE] = await self._dense_vector(request.query, collection)
-            except EmbedderUnavailable:
+            except EmbedderUnavailable as error:
                 if request.mode == "dense":
                     raise
-                degraded = (DENSE,)
+                degraded[DENSE] = error.message
         return vectors, degraded
 
     async def _dense_vector(self, query: str, collection: Collection) -> Dense:
@@ -228,16 +228,16 @@ class SearchService:
 
     async def _hypothesize(
         self, query: str, vectors: dict[str, Dense | SparseVector], hyde: Hyde, collection: Collection
-    ) -> tuple[str, ...]:
-        """Put the mean with hypothetical answers in the place of the dense vector; names the part when it stays as it is."""
+    ) -> dict[str, str]:
+        """Put the mean with hypothetical answers in the place of the dense vector; says why when it stays as it is."""
         profile, of_query = collection.profile.embedding, vectors[DENSE]
         assert profile is not None, "there is a vector of the query"
         assert not isinstance(of_query, SparseVector), "it is the dense one"
         try:
             vectors[DENSE] = await self._hypotheses.vector(query, of_query, profile, hyde)
-        except (GeneratorUnavailable, EmbedderUnavailable):
-            return (HYDE,)
-        return ()
+        except (GeneratorUnavailable, EmbedderUnavailable) as error:
+            return {HYDE: error.message}
+        return {}
 
     async def _measured(self, by: CollectionPass, request: Asked, mode: str, ask: Ask[Asked]) -> Answer:
         """Resolve, ask within the deadline, and write one measurement whatever happens."""
@@ -298,7 +298,7 @@ def _measurement(
         outcome=outcome,
         results=len(answer.hits) if answer else 0,
         first_score=answer.hits[0].score if answer and answer.hits else None,
-        degraded=answer.degraded if answer else (),
+        degraded=tuple(answer.degraded) if answer else (),
         took_ms=took_ms,
         stages_ms=answer.stages_ms if answer else {},
         filter_keys=answer.filter_keys if answer else {},
@@ -310,7 +310,7 @@ def _measurement(
 def _answer(
     to: Resolved,
     hits: list[Hit],
-    degraded: tuple[str, ...],
+    degraded: dict[str, str],
     stages_ms: dict[str, float],
     filter_keys: dict[str, bool] | None = None,
 ) -> Answer:

@@ -113,7 +113,7 @@ async def test_an_answer_is_mixed_of_both_and_says_whose_each_result_was(mixed: 
     alone = [[hit.id for hit in (await mixed.ask(Routing("x", variant=name))).hits] for name in ("stable", "candidate")]
     assert alone[0] != alone[1], "they rank differently"
     answer = await mixed.ask()
-    assert (answer.variant, answer.route_version, answer.degraded) == ("interleaved", 4, ())
+    assert (answer.variant, answer.route_version, answer.degraded) == ("interleaved", 4, {})
     assert {hit.id for hit in answer.hits} == {*alone[0], *alone[1]}
     assert answer.draft is not None
     assert answer.draft.collections == ("docs", "docs-2")

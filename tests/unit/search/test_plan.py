@@ -18,7 +18,16 @@ from vectis.domain.errors import (
 )
 from vectis.domain.filters import Condition, Filter, Match
 from vectis.domain.points import SparseVector, dense
-from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile, Rerank, Scores
+from vectis.domain.profiles import (
+    DENSE,
+    DOCUMENT_DENSE,
+    DOCUMENT_SPARSE,
+    SPARSE,
+    EmbeddingProfile,
+    Hyde,
+    Rerank,
+    Scores,
+)
 from vectis.domain.queries import Dbsf, Rrf, SearchParams
 from vectis.search.plan import (
     SearchLimits,
@@ -183,6 +192,14 @@ def test_reranking_is_bounded(rerank: Rerank, field: str) -> None:
     with pytest.raises(InvalidInput) as refused:
         plan_text(text(overrides=Overrides(rerank=rerank)), DOCS, LIMITS)
     assert refused.value.fields["field"] == f"settings.rerank.{field}"
+
+
+def test_a_model_that_is_no_must_leaves_time_to_answer_without_it() -> None:
+    limits = SearchLimits(timeout_s=5.0)
+    plan = plan_text(text(overrides=Overrides(hyde=Hyde(), rerank=Rerank())), DOCS, limits)
+    assert plan.hyde is not None
+    assert plan.rerank is not None
+    assert (plan.hyde.timeout_ms, plan.rerank.timeout_ms) == (4000, 1000)
 
 
 def test_only_scores_can_be_reranked() -> None:

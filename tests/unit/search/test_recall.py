@@ -84,7 +84,7 @@ async def test_queries_that_say_how_hard_to_look_or_miss_nothing_are_not_sampled
 
 async def test_an_answer_without_a_part_is_compared_with_nothing() -> None:
     world = World()
-    world.watch.offer(QUERY, DOCS, replace(answer(1, 2), degraded=("rerank",)), world.ask)
+    world.watch.offer(QUERY, DOCS, replace(answer(1, 2), degraded={"rerank": "away"}), world.ask)
     assert len(asyncio.all_tasks()) == 1
 
 

@@ -84,7 +84,7 @@ async def test_payload_and_vectors_come_as_asked_for(library: Library) -> None:
 async def test_without_the_embedder_words_alone_rank(library: Library) -> None:
     library.embedder.away = True
     answer = await library.service.search_text(reads("docs"), TextSearch(query="glacier", explain=True))
-    assert (answer.hits[0].id, answer.degraded) == ("ice", (DENSE,))
+    assert (answer.hits[0].id, answer.degraded) == ("ice", {DENSE: "the embedder is away"})
     assert set(answer.hits[0].reasons.places) <= {SPARSE, DOCUMENT_SPARSE}
     only_dense = Overrides(fusion=Scores(sparse=0, document_sparse=0))
     assert await library.ask("glacier", overrides=only_dense) == []

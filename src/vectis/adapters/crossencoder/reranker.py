@@ -34,10 +34,11 @@ _INPUTS = {"input_ids": "ids", "attention_mask": "attention_mask", "token_type_i
 
 
 class CrossEncoderReranker:
-    """Reads query and text together; the score is the model's only output for the pair.
+    """Reads query and text together; the score is the one number that the model's first output has for the pair.
 
-    Making one blocks, for it loads the model. A pair is cut to `max_tokens`, at the text's end. Runs take `threads` cores, one
-    query after the other. Raises InvalidSetting when the folder holds no such model.
+    Making one blocks, for it loads the model and tries it. A pair is cut to `max_tokens`, at the text's end. Runs take `threads`
+    cores, one query after the other. Raises InvalidSetting when the folder holds no such model; one that tells classes apart
+    is none, for which class means relevant is nowhere said.
     """
 
     def __init__(self, folder: Path, *, threads: int, max_tokens: int) -> None:
@@ -54,6 +55,11 @@ class CrossEncoderReranker:
                 f"reranker.folder: {model} wants {', '.join(sorted(unknown))}, which is no input of a cross-encoder",
                 key="reranker.folder",
             )
+        self._output = self._session.get_outputs()[0].name
+        try:
+            self._run("a question", ["a text", "a longer text"])
+        except RerankerUnavailable as error:
+            raise InvalidSetting(f"reranker.folder: {model}: {error.message}", key="reranker.folder") from error
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="cross-encoder")
         self._closed = False
 
@@ -79,13 +85,14 @@ class CrossEncoderReranker:
     def _run(self, query: str, texts: list[str]) -> list[float]:
         try:
             encoded = self._tokenizer.encode_batch([(sound(query), sound(text)) for text in texts])
-            (logits,) = self._session.run(None, {name: _column(encoded, name) for name in self._inputs})
+            (logits,) = self._session.run([self._output], {name: _column(encoded, name) for name in self._inputs})
         except _RUN_ERRORS as error:
             raise RerankerUnavailable(f"the cross-encoder could not run: {error}") from error
         scores = cast(NDArray[np.float32], logits)
         if scores.size != len(texts) or not np.isfinite(scores).all():
             raise RerankerUnavailable(
-                f"the cross-encoder gave {scores.shape} for {len(texts)} pairs: it must give one finite score each"
+                f"the cross-encoder gave numbers of shape {scores.shape} for {len(texts)} pairs: it must give one finite "
+                "score each"
             )
         return scores.reshape(-1).tolist()
 

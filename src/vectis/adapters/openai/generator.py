@@ -11,7 +11,7 @@ from vectis.domain.texts import sound
 
 
 class _Message(msgspec.Struct, frozen=True):
-    content: str
+    content: str | None
 
 
 class _Choice(msgspec.Struct, frozen=True):
@@ -64,9 +64,12 @@ class EndpointGenerator:
             raise GeneratorUnavailable(
                 f"the chat completion endpoint answers something else than a completion: {error}"
             ) from error
-        if not answer.choices or not answer.choices[0].message.content.strip():
-            raise GeneratorUnavailable("the chat completion endpoint wrote nothing")
-        return Completion(answer.choices[0].message.content, answer.usage.total_tokens)
+        text = answer.choices[0].message.content if answer.choices else None
+        if not text or not text.strip():
+            raise GeneratorUnavailable(
+                f"the chat completion endpoint wrote nothing in {max_tokens} tokens; a model that reasons first needs more"
+            )
+        return Completion(text, answer.usage.total_tokens)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -6,7 +6,7 @@ import pytest
 from crossencoder_model import write_model
 
 from vectis.adapters.crossencoder.reranker import CrossEncoderReranker
-from vectis.domain.errors import InvalidSetting, RerankerUnavailable
+from vectis.domain.errors import InvalidSetting
 
 
 async def test_a_model_may_stand_in_a_folder_of_its_own(tmp_path: Path) -> None:
@@ -45,8 +45,12 @@ def test_a_model_that_wants_something_else_is_a_wrong_setting(tmp_path: Path) ->
         CrossEncoderReranker(tmp_path, threads=1, max_tokens=64)
 
 
-async def test_a_model_with_several_scores_a_pair_is_refused_when_it_runs(tmp_path: Path) -> None:
-    reranker = CrossEncoderReranker(write_model(tmp_path, scores=2), threads=1, max_tokens=64)
-    with pytest.raises(RerankerUnavailable, match="one finite score each"):
-        await reranker.scores("ice", ["ice", "load"])
-    await reranker.close()
+@pytest.mark.parametrize("scores", [2, 3])
+def test_a_model_of_several_classes_is_a_wrong_setting(tmp_path: Path, scores: int) -> None:
+    with pytest.raises(InvalidSetting, match=rf"reranker\.folder: .*\(2, {scores}\).*one finite score each"):
+        CrossEncoderReranker(write_model(tmp_path, scores=scores), threads=1, max_tokens=64)
+
+
+def test_a_model_of_a_fixed_length_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match=r"(?s)reranker\.folder: .*Expected: 160"):
+        CrossEncoderReranker(write_model(tmp_path, tokens=160), threads=1, max_tokens=64)

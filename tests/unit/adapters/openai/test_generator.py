@@ -19,7 +19,7 @@ async def generator(endpoint):
     await generator.close()
 
 
-def completion(content: str) -> bytes:
+def completion(content: str | None) -> bytes:
     message = {"role": "assistant", "content": content}
     return json.dumps({"choices": [{"index": 0, "message": message}], "usage": {"total_tokens": 42}}).encode()
 
@@ -40,7 +40,8 @@ async def test_a_busy_endpoint_is_asked_again(generator, endpoint):
 
 
 @pytest.mark.parametrize(
-    "body", [b"", b"{}", b'{"choices": [], "usage": {"total_tokens": 1}}', completion(" "), b"[" * 10_000]
+    "body",
+    [b"", b"{}", b'{"choices": [], "usage": {"total_tokens": 1}}', completion(" "), completion(None), b"[" * 10_000],
 )
 async def test_an_answer_that_is_no_completion_is_an_error(generator, endpoint, body):
     endpoint.script = [(200, {}, body)]

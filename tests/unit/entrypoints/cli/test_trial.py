@@ -36,3 +36,16 @@ def test_the_collection_is_another_where_documents_are_cut_otherwise() -> None:
     assert plain.collection("scifact") == searched.collection("scifact")
     assert plain.collection("scifact") != cut.collection("scifact")
     assert plain.collection("scifact") != plain.collection("awsdocs")
+
+
+@pytest.mark.parametrize(
+    ("mode", "among", "sent"),
+    [
+        ("default", ["default", "hyde"], {"rerank", "limit"}), ("hyde", ["default", "hyde"], {"hyde", "rerank", "limit"}),
+        ("default", ["default", "hyde", "best"], {"limit"}), ("best", ["default", "hyde", "best"], {"rerank", "limit"}),
+        ("default", ["default"], {"hyde", "rerank", "limit"}),
+    ],
+)  # fmt: skip
+def test_no_mode_is_compared_with_itself(mode: str, among: list[str], sent: set[str]) -> None:
+    trial = Trial(settings={"hyde": {"documents": 1}, "rerank": {"weight": 1}, "limit": 5})
+    assert set(trial.settings_in(mode, among)) == sent

@@ -101,7 +101,7 @@ def delete(
     yes: Yes = False,
     grace_minutes: Annotated[
         int | None,
-        typer.Option(min=0, help="How long it can be taken back; 0 removes it now.  [default: the server's]"),
+        typer.Option(min=0, help="How long it can be taken back; 0 removes it now.  \\[default: the server's]"),
     ] = None,
     as_json: AsJson = False,
     url: Url = None,

@@ -14,13 +14,13 @@ from vectis.entrypoints.cli.terminal.options import AsJson, Url
 from vectis.entrypoints.cli.terminal.output import notes, print_json, print_table
 from vectis.entrypoints.cli.terminal.progress import progress_bar
 from vectis.entrypoints.cli.trials.judging import Ranking, ask_all
-from vectis.entrypoints.cli.trials.trial import Trial, index_dataset, place_for, read_trial
+from vectis.entrypoints.cli.trials.trial import PART_OF, Trial, index_dataset, place_for, read_trial
 from vectis.evaluation.dataset import Dataset, read_dataset
 from vectis.evaluation.measures import MEASURES, Comparison, compare, means, per_query
 
 app = typer.Typer(add_completion=False)
 USUAL = ("sparse", "dense", "hybrid", "default")
-MODES = (*USUAL, "hyde", "best")
+MODES = (*USUAL, *PART_OF)
 
 
 class Judged(msgspec.Struct):
@@ -47,7 +47,7 @@ def evaluate(
         str, typer.Option(help="Search modes, separated by commas; hybrid is plain RRF (k 60), best reranks.")
     ] = ",".join(USUAL),
     config: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML or JSON with [settings] and [chunking].")
+        Path | None, typer.Option(exists=True, dir_okay=False, help="TOML or JSON with \\[settings] and \\[chunking].")
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Keep what was indexed.")] = False,
     no_progress: Annotated[bool, typer.Option("--no-progress", help="Draw no progress bar.")] = False,
@@ -67,8 +67,11 @@ def evaluate(
     if judged.refused:
         notes.print(f"{judged.refused} documents were refused, for example because they are empty")
     for each, ranking in judged.rankings.items():
-        if ranking.degraded:
-            notes.print(f"{each} was answered without {', '.join(ranking.degraded)}", style="yellow")
+        for part, count in ranking.degraded.items():
+            notes.print(
+                f"{each}: {count} of {len(ranking.run)} queries were answered without {part}; the server's log says why",
+                style="yellow",
+            )
     if as_json:
         beside = {"documents": judged.documents, "chunks": judged.chunks, "seconds": judged.seconds}
         differences = {
@@ -92,7 +95,8 @@ async def _judge(
         rankings: dict[str, Ranking] = {}
         for mode in modes:
             with progress_bar(mode, len(dataset.queries), shown=shown) as advance:
-                rankings[mode] = await ask_all(api, collection, dataset.queries, mode, trial.settings, advance)
+                settings = trial.settings_in(mode, among=modes)
+                rankings[mode] = await ask_all(api, collection, dataset.queries, mode, settings, advance)
     return Judged(rankings, len(dataset.documents), chunks, refused, round(monotonic() - began, 1))
 
 
@@ -109,6 +113,7 @@ def _line(ranking: Ranking, values: dict[str, dict[str, float]]) -> dict[str, An
         **{name: round(intervals[name].mean, 4) for name in MEASURES},
         "ms_per_query_p50": ranking.client_ms_p50,
         "server_ms_p50": ranking.server_ms_p50,
+        "degraded": ranking.degraded,
         "intervals": {name: [round(intervals[name].low, 4), round(intervals[name].high, 4)] for name in MEASURES},
     }
 

@@ -51,7 +51,7 @@ def set_schedule(
     kind: Annotated[str | None, typer.Option(help="The kind of job: optimize, expire_jobs.")] = None,
     collection: Annotated[str | None, typer.Option(help="The collection that the job works on.")] = None,
     missed: Annotated[
-        Missed | None, typer.Option(help="What to do about times at which no worker was there.  [default: run_once]")
+        Missed | None, typer.Option(help="What to do about times at which no worker was there.  \\[default: run_once]")
     ] = None,
     enabled: Annotated[bool | None, typer.Option("--enable/--disable", help="Whether it fires.")] = None,
     as_json: AsJson = False,

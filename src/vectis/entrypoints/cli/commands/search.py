@@ -65,7 +65,11 @@ def show(answer: dict[str, Any]) -> None:
     for rank, result in enumerate(results, start=1):
         _show_result(rank, result)
     if answer["degraded"]:
-        notes.print(Text(f"degraded: answered without {', '.join(answer['degraded'])}", style="yellow"))
+        notes.print(
+            Text(
+                f"degraded: answered without {', '.join(answer['degraded'])}; the server's log says why", style="yellow"
+            )
+        )
     stages = "".join(f", {name} {ms:.1f} ms" for name, ms in member(answer, "stages_ms").items())
     notes.print(
         Text(f"{len(results)} results from {answer['collection']} in {answer['took_ms']:.1f} ms{stages}", "dim")

@@ -29,16 +29,16 @@ def _usable(name: str | None) -> str | None:
 def worker(
     workers: Annotated[int, typer.Option(min=1, max=64, help="Number of worker processes.")] = 1,
     max_jobs: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Jobs at a time in each process.  [default: jobs.concurrency]")
+        int | None, typer.Option(min=1, max=64, help="Jobs at a time in each process.  \\[default: jobs.concurrency]")
     ] = None,
     name: Annotated[
         str | None,
         typer.Option(
-            callback=_usable, help="What the workers are called, before their numbers.  [default: the host's name]"
+            callback=_usable, help="What the workers are called, before their numbers.  \\[default: the host's name]"
         ),
     ] = None,
     queue: Annotated[
-        list[str] | None, typer.Option(help="Take jobs of this queue; repeat for more.  [default: all]")
+        list[str] | None, typer.Option(help="Take jobs of this queue; repeat for more.  \\[default: all]")
     ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="The data folder, as of the server.")] = None,
     config: Annotated[

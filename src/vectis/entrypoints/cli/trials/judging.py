@@ -1,5 +1,6 @@
 """Asking every judged query of a dataset, one after the other, and noting what came back and how long it took."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from statistics import median
 from time import perf_counter
@@ -22,13 +23,14 @@ EXPLAINED_DEPTH = 200
 class Ranking(msgspec.Struct):
     """What one mode gave: query id -> (document id, score) best first, and the median times of a query.
 
-    `client_ms_p50` is what the caller waited, `server_ms_p50` what the server told.
+    `client_ms_p50` is what the caller waited, `server_ms_p50` what the server told. `degraded`: how many queries were answered
+    without which part.
     """
 
     run: dict[str, list[tuple[str, float]]]
     client_ms_p50: float
     server_ms_p50: float
-    degraded: list[str]
+    degraded: dict[str, int]
 
 
 async def ask_all(
@@ -40,7 +42,7 @@ async def ask_all(
     run: dict[str, list[tuple[str, float]]] = {}
     client_ms: list[float] = []
     server_ms: list[float] = []
-    degraded: set[str] = set()
+    degraded: Counter[str] = Counter()
     await api.search({**wanted, "query": queries[0].text})
     for query in queries:
         started = perf_counter()
@@ -50,7 +52,7 @@ async def ask_all(
         run[query.id] = [(str(result["id"]), result["score"]) for result in answer["results"]]
         degraded.update(answer["degraded"])
         advance(len(run))
-    return Ranking(run, round(median(client_ms), 2), round(median(server_ms), 2), sorted(degraded))
+    return Ranking(run, round(median(client_ms), 2), round(median(server_ms), 2), dict(degraded))
 
 
 async def ask_explained(

@@ -3,7 +3,7 @@
 import json
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
 from hashlib import blake2b
 from pathlib import Path
@@ -25,6 +25,9 @@ from vectis.evaluation.dataset import Dataset
 INDEXING = ("ingest", "refit")
 JOBS_LOOKED_AT_MAX = 1000
 JOB_PATIENCE_S = 3600.0
+PART_OF = {"hyde": "hyde", "best": "rerank"}
+"""Modes that are `default` and a part more, and the setting of that part."""
+
 UNCACHED = {"VECTIS_CACHE__ENABLED": "false"}
 """A query asked in one mode must not be quicker in the next because its vector is known."""
 
@@ -34,6 +37,12 @@ class Trial(Shape, frozen=True):
 
     settings: dict[str, Any] = {}
     chunking: dict[str, Any] = {}
+
+    def settings_in(self, mode: str, among: Collection[str]) -> dict[str, Any]:
+        """What queries in `mode` are sent with. The part of another mode `among` those that are compared is left out: with it
+        `default` would be `hyde`, compared with itself."""
+        others = {part for owner, part in PART_OF.items() if owner in among and owner != mode}
+        return {name: value for name, value in self.settings.items() if name not in others}
 
     def collection(self, dataset: str) -> str:
         """A name that differs where documents are cut otherwise, so that a kept data folder serves many trials."""
