@@ -14,6 +14,8 @@ from vectis.domain.errors import InvalidSetting, Unavailable
 ATTEMPTS_MAX = 6
 RETRIED_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
 REASON_CHARS_MAX = 300
+ANSWER_BYTES_MAX = 32 * 2**20
+"""More than twice what 128 vectors of 4,096 numbers take; whoever sends more would fill the memory."""
 
 
 class ModelEndpoint:
@@ -52,34 +54,44 @@ class ModelEndpoint:
         """What the endpoint answers `body` at `path` with.
 
         Timeouts, failed connections and the statuses 408, 429, 500, 502, 503 and 504 are tried again, with growing jittered
-        waits or after Retry-After, within `deadline_s` in all. Raises `failure` for everything that goes wrong.
+        waits or after Retry-After, within `deadline_s` in all. Raises `failure` for everything that goes wrong, also for an
+        answer of more than ANSWER_BYTES_MAX.
         """
 
         if self._client.is_closed:
             raise self._failure(f"the {self._what} endpoint is not asked any more because the server is stopping")
 
-        async def post() -> httpx.Response:  # without arguments: stamina writes those to the log
-            response = await self._client.post(path, json=body)
-            return response.raise_for_status()
+        said = bytearray()
+
+        async def post() -> None:  # without arguments: stamina writes those to the log
+            said.clear()
+            async with self._client.stream("POST", path, json=body) as response:
+                async for piece in response.aiter_bytes():
+                    said.extend(piece)
+                    if len(said) > ANSWER_BYTES_MAX:
+                        raise self._failure(
+                            f"the {self._what} endpoint answers with more than {ANSWER_BYTES_MAX} bytes"
+                        )
+            response.raise_for_status()
 
         try:
             async with asyncio.timeout(deadline_s):
-                response = await self._retrying.on(partial(_wait_s, longest=deadline_s))(post)
+                await self._retrying.on(partial(_wait_s, longest=deadline_s))(post)
         except TimeoutError as error:
             raise self._failure(f"the {self._what} endpoint gave no answer within {deadline_s:g} s") from error
         except httpx.HTTPStatusError as error:
-            raise self._refusal(error.response) from error
+            raise self._refusal(error.response, said.decode("utf-8", "replace")) from error
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
             raise self._failure(f"the {self._what} endpoint at {self._client.base_url.host} fails: {reason}") from error
-        return response.content
+        return bytes(said)
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    def _refusal(self, response: httpx.Response) -> Unavailable:
-        reason = response.text.replace(self._api_key, "***") if self._api_key else response.text
+    def _refusal(self, response: httpx.Response, text: str) -> Unavailable:
+        reason = text.replace(self._api_key, "***") if self._api_key else text
         advice = ": check the key" if response.status_code in (401, 403) else ""
         message = f"the {self._what} endpoint answers {response.status_code}{advice}: {reason[:REASON_CHARS_MAX]}"
         wait_s = _retry_after_s(response)

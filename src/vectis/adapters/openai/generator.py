@@ -1,6 +1,6 @@
 """The generator over a chat completion endpoint."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 
@@ -19,7 +19,7 @@ class _Choice(msgspec.Struct, frozen=True):
 
 
 class _Usage(msgspec.Struct, frozen=True):
-    total_tokens: int
+    total_tokens: Annotated[int, msgspec.Meta(ge=0)]
 
 
 class _ChatCompletion(msgspec.Struct, frozen=True):

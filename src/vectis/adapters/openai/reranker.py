@@ -1,7 +1,6 @@
 """The reranker over a rerank endpoint: the shape that Jina, Cohere, vLLM and others share."""
 
 from collections.abc import Sequence
-from math import isfinite
 from typing import Any
 
 import msgspec
@@ -9,6 +8,9 @@ import msgspec
 from vectis.adapters.openai.endpoint import ModelEndpoint
 from vectis.domain.errors import RerankerUnavailable
 from vectis.domain.texts import sound
+
+SCORE_MAX = 1e30
+"""Far beyond any model's scores, and squares of it are still numbers."""
 
 
 class _Result(msgspec.Struct, frozen=True):
@@ -50,9 +52,10 @@ class EndpointReranker:
         except (msgspec.DecodeError, RecursionError) as error:
             raise RerankerUnavailable(f"the rerank endpoint answers something else than results: {error}") from error
         by_index = {result.index: result.relevance_score for result in answer.results}
-        if by_index.keys() != set(range(len(texts))) or not all(map(isfinite, by_index.values())):
+        if by_index.keys() != set(range(len(texts))) or any(abs(each) > SCORE_MAX for each in by_index.values()):
             raise RerankerUnavailable(
-                f"the rerank endpoint judged {len(by_index)} of {len(texts)} documents, or numbered them wrongly",
+                f"the rerank endpoint judged {len(by_index)} of {len(texts)} documents, numbered them wrongly, or scored "
+                f"one beyond {SCORE_MAX:g}",
                 given=len(by_index),
                 expected=len(texts),
             )

@@ -1,10 +1,12 @@
 """The generator against an endpoint that answers rightly and otherwise."""
 
+import gzip
 import json
 
 import pytest
 
 from vectis.adapters.absent.generator import AbsentGenerator
+from vectis.adapters.openai.endpoint import ANSWER_BYTES_MAX
 from vectis.adapters.openai.generator import EndpointGenerator
 from vectis.domain.errors import GeneratorUnavailable
 from vectis.domain.ports.generator import Completion
@@ -41,12 +43,29 @@ async def test_a_busy_endpoint_is_asked_again(generator, endpoint):
 
 @pytest.mark.parametrize(
     "body",
-    [b"", b"{}", b'{"choices": [], "usage": {"total_tokens": 1}}', completion(" "), completion(None), b"[" * 10_000],
+    [
+        b"",
+        b"{}",
+        b'{"choices": [], "usage": {"total_tokens": 1}}',
+        completion(" "),
+        completion(None),
+        completion("a lever").replace(b"42", b"-42"),
+        b"[" * 10_000,
+    ],
 )
 async def test_an_answer_that_is_no_completion_is_an_error(generator, endpoint, body):
     endpoint.script = [(200, {}, body)]
     with pytest.raises(GeneratorUnavailable, match="chat completion endpoint"):
         await generator.complete("?", temperature=0, max_tokens=1)
+
+
+@pytest.mark.parametrize("status", [200, 400])
+async def test_an_answer_without_end_is_not_read_to_its_end(generator, endpoint, status):
+    endlessly = gzip.compress(b" " * (ANSWER_BYTES_MAX + 1))
+    endpoint.script = [(status, {"content-encoding": "gzip"}, endlessly)]
+    with pytest.raises(GeneratorUnavailable, match=f"more than {ANSWER_BYTES_MAX} bytes"):
+        await generator.complete("?", temperature=0, max_tokens=1)
+    assert len(endpoint.bodies) == 1
 
 
 async def test_a_refusal_does_not_repeat_the_key(generator, endpoint):

@@ -31,7 +31,14 @@ async def test_the_request_is_what_the_interface_asks_for(reranker: EndpointRera
 
 @pytest.mark.parametrize(
     "results",
-    ["", ONE % (0, 1), f"{ONE % (0, 1)}, {ONE % (2, 1)}", f"{ONE % (0, 1)}, {ONE % (1, '1e400')}", '{"index": 0}'],
+    [
+        "",
+        ONE % (0, 1),
+        f"{ONE % (0, 1)}, {ONE % (2, 1)}",
+        f"{ONE % (0, 1)}, {ONE % (1, '1e400')}",
+        f"{ONE % (0, 1)}, {ONE % (1, '-1e300')}",
+        '{"index": 0}',
+    ],
 )
 async def test_an_answer_that_does_not_judge_each_document_is_an_error(
     reranker: EndpointReranker, endpoint: RerankEndpoint, results: str

@@ -1,5 +1,6 @@
 """Webhooks against a real HTTP server: what it gets, and what counts as a yes."""
 
+import asyncio
 import hmac
 import json
 import threading
@@ -40,10 +41,12 @@ class Answering(BaseHTTPRequestHandler):
         if self.path == "/never":
             self.server.release.wait(30)
             return
-        self.send_response({"/yes": 204, "/no": 409, "/broken": 500, "/elsewhere": 307}[self.path])
-        self.send_header("content-length", "0")
+        self.send_response({"/yes": 204, "/no": 409, "/broken": 500, "/elsewhere": 307, "/dripping": 200}[self.path])
+        self.send_header("content-length", "1000000" if self.path == "/dripping" else "0")
         self.send_header("location", "/yes")
         self.end_headers()
+        if self.path == "/dripping":
+            self.server.release.wait(30)
 
     def log_message(self, format: str, *args: Any) -> None:
         pass
@@ -60,7 +63,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 async def hooks(receiver: Receiver) -> AsyncIterator[SignedHooks]:
-    addresses = [receiver.hook(path).url for path in ("/yes", "/no", "/broken", "/elsewhere", "/never")]
+    addresses = [receiver.hook(path).url for path in ("/yes", "/no", "/broken", "/elsewhere", "/never", "/dripping")]
     hooks = SignedHooks(SECRET, addresses)
     yield hooks
     await hooks.close()
@@ -93,6 +96,11 @@ async def test_only_success_is_a_yes_and_nobody_is_sent_elsewhere(
 
 async def test_no_answer_in_time_is_a_no(receiver: Receiver, hooks: SignedHooks) -> None:
     assert not await hooks.agrees(receiver.hook("/never", timeout_s=0.2), HookPoint.STAGE, ROLLOUT)
+
+
+async def test_a_yes_is_said_by_the_status_however_long_the_rest_takes(receiver: Receiver, hooks: SignedHooks) -> None:
+    async with asyncio.timeout(20):
+        assert await hooks.agrees(receiver.hook("/dripping"), HookPoint.STAGE, ROLLOUT)
 
 
 async def test_nobody_there_is_a_no(receiver: Receiver) -> None:
