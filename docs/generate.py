@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any, cast, get_args, get_origin
 
 import msgspec
 import typer
@@ -220,6 +220,8 @@ def first_line(documented: type) -> str:
 def type_name(annotation: Any) -> str:
     """How a setting's type is shown to people."""
     choices = get_args(annotation)
+    if get_origin(annotation) is tuple:
+        return f"list of {type_name(choices[0])}"
     if choices:
         return ", ".join(f"`{choice or 'empty'}`" for choice in choices)
     return SHOWN_TYPES.get(annotation, annotation.__name__)

@@ -7,6 +7,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import typer
+from rich.text import Text
 from typer.testing import CliRunner
 
 from vectis.entrypoints.cli.main import COMMANDS, app, load
@@ -26,6 +28,16 @@ def test_help_is_as_committed() -> None:
     if os.environ.get("WRITE_CONTRACTS"):
         SNAPSHOT.write_text(shown, "utf-8")
     assert shown == SNAPSHOT.read_text("utf-8")
+
+
+def test_no_help_is_taken_for_markup() -> None:
+    for words in _commands():
+        command = typer.main.get_command(app) if not words else load(COMMANDS[words[0]][0])
+        for word in words[1:]:
+            command = command.commands[word]
+        texts = [command.help, command.epilog, *(getattr(each, "help", None) for each in command.params)]
+        eaten = [text for text in texts if text and Text.from_markup(text).plain != text.replace("\\[", "[")]
+        assert not eaten, f"vectis {' '.join(words)}: brackets in {eaten} are taken for markup: write \\\\["
 
 
 def _commands() -> Iterator[tuple[str, ...]]:

@@ -1,5 +1,7 @@
 """Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
 
+import re
+
 from msgspec import structs
 
 from vectis.domain.errors import InvalidInput
@@ -18,6 +20,8 @@ WEIGHT_MAX = 1000.0
 BOOSTS_MAX = 8
 RERANKED_MAX = 200
 MODEL_TIMEOUT_MS_MAX = 30_000
+
+_PLAIN_PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 DENSE = "dense"
 SPARSE = "sparse"
@@ -218,6 +222,12 @@ def _boost_bounds(boosts: list[Boost], at: str) -> list[tuple[str, float, float,
         if boost.when is not None:
             check(boost.when, at=f"{at}.{place}.when")
         if boost.recent is not None:
+            if not _PLAIN_PATH.fullmatch(boost.recent.key):
+                field = f"{at}.{place}.recent.key"
+                raise InvalidInput(
+                    f"{field}: name a payload key, such as last_updated, or a key within one, such as meta.date",
+                    field=field,
+                )
             bounds.append((f"{place}.recent.half_life_days", boost.recent.half_life_days, 0.001, 1e6))
         bounds.append((f"{place}.weight", boost.weight, 0, WEIGHT_MAX))
     return bounds

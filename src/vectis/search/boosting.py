@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import cast
 
 from msgspec.structs import replace
 
@@ -47,13 +48,20 @@ class Boosting:
         if boost.recent is not None:
             recent, now = boost.recent, self._clock.now()
             records = await self._reader.retrieve(collection, ids, with_payload=[recent.key])
-            return {each.id: _age_worth((each.payload or {}).get(recent.key), recent, now) for each in records}
+            return {each.id: _age_worth(_at(each.payload, recent.key), recent, now) for each in records}
         when = boost.when
         assert when is not None, "a boost has exactly one of both"
         condition = Condition(must=when.must, should=when.should, must_not=when.must_not)
         of_these = Filter(must=[Condition(has_id=ids), condition])
         page = await self._reader.scroll(collection, limit=len(ids), filter=of_these, with_payload=False)
         return {each.id: 1.0 for each in page.points}
+
+
+def _at(payload: object, path: str) -> object:
+    """What stands at a path of keys, None when nothing does."""
+    for key in path.split("."):
+        payload = cast(dict[str, object], payload).get(key) if isinstance(payload, dict) else None
+    return payload
 
 
 def _age_worth(value: object, recent: Recency, now: datetime) -> float:

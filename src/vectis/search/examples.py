@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from vectis.domain.collections import Collection
 from vectis.domain.documents import DOCUMENT_ID
-from vectis.domain.errors import DocumentNotFound, InvalidInput, LimitExceeded, PointNotFound, Unsupported
+from vectis.domain.errors import DocumentNotFound, EmptyQuery, InvalidInput, LimitExceeded, PointNotFound, Unsupported
 from vectis.domain.filters import Condition, Filter, any_of
 from vectis.domain.points import Dense, PointId, Record, SparseVector, canonical_id, dense
 from vectis.domain.ports.engine import PointReader
@@ -36,8 +36,8 @@ class Examples:
         """The name of the dense vector to ask and the vector to ask with: p, or 2 p - n where there are negative examples.
 
         p and n are the means of the examples, of unit length each where the distance is the cosine; this is what Qdrant calls
-        `average_vector`. Raises DocumentNotFound, PointNotFound, InvalidInput, InvalidVector, WrongDimension, LimitExceeded,
-        Unsupported, EmbedderUnavailable.
+        `average_vector`. Raises DocumentNotFound, PointNotFound, EmptyQuery, InvalidInput, InvalidVector, WrongDimension,
+        LimitExceeded, Unsupported, EmbedderUnavailable.
         """
         if not request.positive:
             raise InvalidInput("positive: give at least one example", field="positive")
@@ -49,6 +49,11 @@ class Examples:
         liked = await self._mean(request.positive, "positive", using, collection)
         if request.negative:
             liked = 2 * liked - await self._mean(request.negative, "negative", using, collection)
+        params = collection.profile.schema.dense.get(using)
+        if (params is None or params.distance is Distance.COSINE) and not hypot(*liked):
+            raise InvalidInput(
+                "positive, negative: the examples have no direction, alone or together; give others", field="positive"
+            )
         return using, dense(liked.astype(np.float32).tobytes())
 
     async def _mean(
@@ -71,6 +76,8 @@ class Examples:
             check_vectors(collection.profile.schema, {using: example.vector}, at=at)
             return np.array(example.vector, dtype=np.float64)
         if example.text is not None:
+            if not example.text.strip():
+                raise EmptyQuery(f"{at}.text: nothing to search for; give at least one word", field=f"{at}.text")
             if len(example.text) > TEXT_CHARS_MAX:
                 raise LimitExceeded(
                     f"{at}.text: {len(example.text)} characters, the maximum is {TEXT_CHARS_MAX}",

@@ -15,6 +15,7 @@ QUESTION = "warm bright flames"
 OF_ICE = Filter(must=[Condition(key="kind", match=Match(value="i"))])
 DATES = {"fire": "2024-01-01", "ice": "2026-01-01T00:00:00Z", "lamp": "no date"}
 """The clock of the library says 2026-01-01."""
+BAD_KEYS = ["", "a b", "a.", "a[0]", '"a"', "a\n"]
 
 
 @pytest.fixture(params=[True, False], ids=["whole", "chunks-only"])
@@ -48,6 +49,16 @@ async def test_what_is_recent_is_lifted_by_half_lives(library: Library) -> None:
     assert not any("boosts[0]" in hit.reasons.contributions for hit in other_key)
 
 
+async def test_a_date_may_stand_within_a_key() -> None:
+    library = Library(whole=True, more_payload={id: {"page": {"changed": date}} for id, date in DATES.items()})
+    await library.fill()
+    hits = {hit.id: hit for hit in await boosted(library, Boost(4.0, recent=Recency(365.5, key="page.changed")))}
+    assert "boosts[0]" in hits["ice"].reasons.contributions
+    assert "boosts[0]" not in hits["lamp"].reasons.contributions
+    within_text = await boosted(library, Boost(4.0, recent=Recency(1, key="kind.changed")))
+    assert not any("boosts[0]" in hit.reasons.contributions for hit in within_text)
+
+
 async def test_boosts_add_up_beside_the_reranker(library: Library) -> None:
     boosts = (Boost(3.0, when=OF_ICE), Boost(1.0, recent=Recency(half_life_days=30)), Boost(0.0, when=OF_ICE))
     hits = await boosted(library, *boosts, rerank=Rerank(weight=4))
@@ -72,6 +83,7 @@ async def test_boosts_of_a_profile_count_unless_a_query_says_otherwise(library: 
         (Boost(-1.0, when=OF_ICE), InvalidInput, "settings.boosts[0].weight"),
         (Boost(1.0, recent=Recency(0)), InvalidInput, "settings.boosts[0].recent.half_life_days"),
         (Boost(1.0, when=Filter(must=[Condition(key="a")])), InvalidFilter, "settings.boosts[0].when"),
+        *((Boost(1.0, recent=Recency(1, key)), InvalidInput, "settings.boosts[0].recent.key") for key in BAD_KEYS),
     ],
 )
 async def test_what_cannot_lift_is_refused(library: Library, boost: Boost, error: type[Exception], field: str) -> None:

@@ -13,6 +13,7 @@ from vectis.domain.collections import Collection
 from vectis.domain.errors import (
     DocumentNotFound,
     EmbedderUnavailable,
+    EmptyQuery,
     InvalidInput,
     LimitExceeded,
     PointNotFound,
@@ -90,6 +91,10 @@ async def test_diversity_puts_the_unlike_before_the_like(library: Library) -> No
         ({"positive": (Example("fire", text="fire"),)}, InvalidInput),
         ({"positive": (FIRE,) * 65}, LimitExceeded),
         ({"positive": (Example(text="x" * 100_001),)}, LimitExceeded),
+        ({"positive": (Example(text=" \n"),)}, EmptyQuery),
+        ({"positive": (FIRE,), "negative": (Example(text=""),)}, EmptyQuery),
+        ({"positive": (Example(vector=array("f", [0.0, 0.0])),)}, InvalidInput),
+        ({"positive": (Example(vector=WARM), Example(vector=array("f", [-1.0, 0.0])))}, InvalidInput),
         ({"positive": (Example("nobody"),)}, DocumentNotFound),
         ({"positive": (FIRE,), "negative": (Example("nobody"),)}, DocumentNotFound),
         ({"positive": (Example(vector=array("f", [1.0])),)}, WrongDimension),

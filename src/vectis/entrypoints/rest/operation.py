@@ -197,8 +197,10 @@ class Endpoint:
         try:
             return decoder.decode(content)
         except msgspec.ValidationError as error:
-            raise MalformedBody(f"body: {error}") from None
+            raise MalformedBody(f"body: {error}; /openapi.json says what it may hold") from None
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if not content:
+                raise MalformedBody("body: empty; send an object, {} where no field is required") from None
             raise MalformedBody(f"body: not valid {content_type or JSON}: {error}") from None
         except RecursionError:
             raise MalformedBody("body: nested too deeply") from None

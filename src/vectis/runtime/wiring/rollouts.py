@@ -44,7 +44,10 @@ def collection_asker(search: SearchService) -> AskCollection:
         by = authorize_on(SYSTEM, Permission.READ_COLLECTIONS, collection)
         answer = await search.search_text(by, TextSearch(query, limit=LIMIT, with_payload=False))
         if answer.degraded:
-            raise EmbedderUnavailable("the embedder is away, and what is found without it says nothing of a candidate")
+            raise EmbedderUnavailable(
+                f"what is found without {', '.join(answer.degraded)} says nothing of a candidate: "
+                f"{'; '.join(answer.degraded.values())}"
+            )
         return [str(hit.id) for hit in answer.hits]
 
     return ask

@@ -19,7 +19,11 @@ def stats(as_json: AsJson = False, url: Url = None, data_dir: DataDir = DEFAULT_
     if as_json:
         print_json(answer)
         return
-    rows = [(cache, name, f"{value:g}") for cache, figures in answer.items() for name, value in figures.items()]
+    rows = [
+        (cache, name, f"{round(value, 3):,}".removesuffix(".0"))
+        for cache, figures in answer.items()
+        for name, value in figures.items()
+    ]
     print_table(("cache", "figure", "value:"), rows)
 
 
