@@ -25,14 +25,18 @@ from vectis.domain.ports.directory import UNROUTED, Resolved
 from vectis.domain.ports.generator import Completion
 from vectis.domain.profiles import DENSE, DOCUMENT_DENSE, DOCUMENT_SPARSE, SPARSE, EmbeddingProfile
 from vectis.domain.routes import Route, Routing
+from vectis.search.answering import Answering
+from vectis.search.behind import Behind
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.hypothesis import HYDE, Hypotheses, Spending
 from vectis.search.interleaving import Interleaving
 from vectis.search.plan import SearchLimits
+from vectis.search.recall import RecallRules, RecallWatch
 from vectis.search.requests import Hit, TextSearch
 from vectis.search.service import SearchService
 from vectis.search.shadows import ShadowRules, Shadows
+from vectis.search.shortcuts import Shortcuts
 from vectis.search.spare_time import SpareTime
 
 PROFILE = EmbeddingProfile("colours", "1", 2, 64)
@@ -159,21 +163,30 @@ class Library:
         spending = Spending(cast("Any", None), self.clock, price_per_million_tokens=0, cost_per_day_max=0)
         self.hypotheses = Hypotheses(self.generator, embeddings, spending, self.clock, ttl_s=86_400)
         spare = SpareTime(self.clock, lambda: self.at_work, share_percent=50.0, at_work_max=3)
-        self.service = SearchService(
-            directory=self,
+        limits, never = SearchLimits(), cast("Any", None)
+        answering = Answering(
             reader=self.reader,
+            indexes=FilterIndexes(self.reader.engine, self.clock),
+            reranker=self.reranker,
             embeddings=embeddings,
             hypotheses=self.hypotheses,
             sparse=BM25,
+            clock=self.clock,
+            limits=limits,
+        )
+        behind = Behind(
+            Shadows(directory=self, log=self, clock=self.clock, spare=spare, rules=RULES),
+            RecallWatch(log=never, spare=spare, rules=RecallRules(0.0, 0.9, 5.0)),
+            Shortcuts(reader=never, log=never, clock=self.clock, spare=spare, sample_percent=0.0, timeout_s=5.0),
+        )
+        self.service = SearchService(
+            directory=self,
+            answering=answering,
             log=self,
             clock=self.clock,
-            limits=SearchLimits(),
-            shadows=Shadows(directory=self, log=self, clock=self.clock, spare=spare, rules=RULES),
-            recall=None,
-            shortcuts=None,
+            behind=behind,
             interleaving=Interleaving(self),
-            indexes=FilterIndexes(self.reader.engine, self.clock),
-            reranker=self.reranker,
+            limits=limits,
         )
 
     async def resolve(self, name: str, routing: Routing = UNROUTED) -> Resolved:

@@ -9,7 +9,7 @@ from vectis.domain.feedback import Draft
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
 from vectis.domain.profiles import Boost, Hyde, Rerank, Scores, SearchSettings
-from vectis.domain.queries import Fusion, SearchParams, Selector
+from vectis.domain.queries import EngineQuery, Fusion, SearchParams, Selector
 from vectis.domain.routes import Routing
 from vectis.domain.shapes import Shape
 
@@ -150,7 +150,7 @@ class Answer(msgspec.Struct, frozen=True):
     `route_version` is 0 without an alias. `draft` says how it was mixed, when it was.
 
     `degraded`: what was left out, and why. `filter_keys`: the payload keys that the filter tested, and whether an index served
-    each.
+    each. `queries`: what the engine was asked first, for a question in words or as a vector.
     """
 
     hits: list[Hit]
@@ -160,5 +160,6 @@ class Answer(msgspec.Struct, frozen=True):
     degraded: dict[str, str] = {}
     stages_ms: dict[str, float] = {}
     filter_keys: dict[str, bool] = {}
+    queries: tuple[EngineQuery, ...] = ()
     route_version: int = 0
     draft: Draft | None = None

@@ -40,7 +40,7 @@ from vectis.runtime.wiring.embedders import price_per_token
 from vectis.runtime.wiring.parts import Parts, open_parts, search_of
 from vectis.runtime.wiring.rollouts import rollout_standings
 from vectis.runtime.wiring.schedules import make_schedules
-from vectis.runtime.wiring.traffic import make_feedback, open_asked_again, open_traffic
+from vectis.runtime.wiring.traffic import make_feedback, make_interleaving, open_behind, open_traffic
 
 
 @asynccontextmanager
@@ -63,7 +63,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
         divergences = Divergences(parts.store, parts.clock)
         key = await audit_key(settings.audit, paths)
         admission = _admission(settings.limits, parts, await caches.limiter())
-        again = open_asked_again(
+        behind = open_behind(
             stack, settings, parts.metrics, parts.directory, parts.engine, traffic, parts.clock, admission
         )
         yield Services(
@@ -78,7 +78,9 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
                 divergences=divergences,
                 clock=parts.clock,
             ),
-            search=search_of(settings, parts, embeddings, traffic, again),
+            search=search_of(
+                settings, parts, embeddings, traffic, behind, make_interleaving(parts.metrics, parts.directory)
+            ),
             readiness=readiness(
                 parts.store,
                 parts.engine,

@@ -28,8 +28,10 @@ from vectis.runtime.wiring.embedders import open_embedders
 from vectis.runtime.wiring.engine import open_engine
 from vectis.runtime.wiring.ranking import make_hypotheses, open_generator, open_reranker
 from vectis.runtime.wiring.store import open_control_store
-from vectis.runtime.wiring.traffic import AskedAgain, make_search
+from vectis.runtime.wiring.traffic import make_search
+from vectis.search.behind import Behind
 from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.interleaving import Interleaving
 from vectis.search.service import SearchService
 
 
@@ -93,10 +95,26 @@ async def open_parts(stack: AsyncExitStack, settings: Settings, paths: FolderLay
 
 
 def search_of(
-    settings: Settings, parts: Parts, embeddings: EmbeddingCache, log: MeasurementLog, again: AskedAgain
+    settings: Settings,
+    parts: Parts,
+    embeddings: EmbeddingCache,
+    log: MeasurementLog,
+    behind: Behind | None = None,
+    interleaving: Interleaving | None = None,
 ) -> SearchService:
+    """Search of one process. Without the last two it answers each query once and from one collection."""
     asked = QueryEmbeddings(parts.embedders, embeddings)
     hypotheses = make_hypotheses(settings.generator, parts.generator, asked, parts.store, parts.clock, parts.metrics)
     return make_search(
-        settings, parts.directory, parts.engine, asked, hypotheses, parts.bm25, parts.reranker, parts.clock, log, again
+        settings,
+        parts.directory,
+        parts.engine,
+        asked,
+        hypotheses,
+        parts.bm25,
+        parts.reranker,
+        parts.clock,
+        log,
+        behind,
+        interleaving,
     )

@@ -4,8 +4,6 @@ import hmac
 from contextlib import AsyncExitStack
 from uuid import uuid4
 
-import msgspec
-
 from vectis.access.admission import Admission
 from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
@@ -22,6 +20,8 @@ from vectis.domain.ports.reranker import Reranker
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.feedback.service import FeedbackService
 from vectis.runtime.settings import Settings
+from vectis.search.answering import Answering
+from vectis.search.behind import Behind
 from vectis.search.embeddings import QueryEmbeddings
 from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.hypothesis import Hypotheses
@@ -45,16 +45,7 @@ async def open_traffic(
     return log
 
 
-class AskedAgain(msgspec.Struct, frozen=True):
-    """What asks queries more than once: behind their answers, or of both collections for one answer."""
-
-    shadows: Shadows | None = None
-    recall: RecallWatch | None = None
-    shortcuts: Shortcuts | None = None
-    interleaving: Interleaving | None = None
-
-
-def open_asked_again(
+def open_behind(
     stack: AsyncExitStack,
     settings: Settings,
     metrics: ProcessMetrics,
@@ -63,8 +54,8 @@ def open_asked_again(
     log: TrafficLog,
     clock: Clock,
     admission: Admission,
-) -> AskedAgain:
-    """What mixes answers; and what asks mirrored queries and samples, all in the same spare time; `stack` ends it."""
+) -> Behind:
+    """What asks mirrored queries and samples, all in the same spare time; `stack` ends it."""
     traffic = settings.traffic
     spare = SpareTime(
         clock, admission.at_work, share_percent=traffic.spare_share_percent, at_work_max=traffic.spare_at_work_max
@@ -84,9 +75,14 @@ def open_asked_again(
         sample_percent=settings.search.shortcut_sample_percent,
         timeout_s=timeout_s,
     )
+    return Behind(shadows, recall, shortcuts)
+
+
+def make_interleaving(metrics: ProcessMetrics, directory: Directory) -> Interleaving:
+    """What mixes the answers of both collections of an alias."""
     interleaving = Interleaving(directory)
     metrics.export_counts("vectis_interleaved", "Searches asked of both variants of an alias", interleaving.counts)
-    return AskedAgain(shadows, recall, shortcuts, interleaving)
+    return interleaving
 
 
 def make_feedback(secret: bytes, directory: Directory, store: FeedbackStore, clock: Clock) -> FeedbackService:
@@ -105,26 +101,28 @@ def make_search(
     reranker: Reranker,
     clock: Clock,
     log: MeasurementLog,
-    again: AskedAgain,
+    behind: Behind | None,
+    interleaving: Interleaving | None,
 ) -> SearchService:
-    """Search, which writes to `log` and offers its queries to what asks them again."""
+    """Search, which writes to `log` and offers its queries to what is `behind` the answers."""
+    limits = SearchLimits(
+        limit_max=settings.search.limit_max, batch_max=settings.search.batch_max, timeout_s=settings.search.timeout_s
+    )
     return SearchService(
         directory=directory,
-        reader=engine,
-        indexes=FilterIndexes(engine, clock),
-        embeddings=embeddings,
-        hypotheses=hypotheses,
-        sparse=sparse,
-        reranker=reranker,
+        answering=Answering(
+            reader=engine,
+            indexes=FilterIndexes(engine, clock),
+            embeddings=embeddings,
+            hypotheses=hypotheses,
+            sparse=sparse,
+            reranker=reranker,
+            clock=clock,
+            limits=limits,
+        ),
         log=log,
         clock=clock,
-        shadows=again.shadows,
-        recall=again.recall,
-        shortcuts=again.shortcuts,
-        interleaving=again.interleaving,
-        limits=SearchLimits(
-            limit_max=settings.search.limit_max,
-            batch_max=settings.search.batch_max,
-            timeout_s=settings.search.timeout_s,
-        ),
+        behind=behind,
+        interleaving=interleaving,
+        limits=limits,
     )

@@ -28,7 +28,6 @@ from vectis.runtime.wiring.caches import DOCUMENTS_LOOKUP_S, Caches
 from vectis.runtime.wiring.parts import open_parts, search_of
 from vectis.runtime.wiring.rollouts import RolloutAudit, make_judging, noted, open_hooks
 from vectis.runtime.wiring.schedules import fire_schedules
-from vectis.runtime.wiring.traffic import AskedAgain
 
 
 class Worker(msgspec.Struct, frozen=True):
@@ -82,7 +81,7 @@ async def open_worker(settings: Settings) -> AsyncGenerator[Worker]:
             ROLLOUT_BUILD: builder.fill,
         }
         validator, judge = make_judging(
-            parts.store, parts.engine, search_of(settings, parts, embeddings, parts.metrics, AskedAgain()), parts.clock
+            parts.store, parts.engine, search_of(settings, parts, embeddings, parts.metrics), parts.clock
         )
         key = await audit_key(settings.audit, paths)
         trail = open_audit(stack, key, parts.store, parts.clock, parts.metrics)
