@@ -4,6 +4,7 @@ Decoding refuses unknown keys; `check` refuses what decodes but makes no sense. 
 """
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import isfinite
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import msgspec
 
 from vectis.domain.errors import InvalidFilter
-from vectis.domain.points import PointId
+from vectis.domain.points import PointId, canonical_id
 from vectis.domain.shapes import Shape
 
 DEPTH_MAX = 8
@@ -172,9 +173,11 @@ def _check_condition(condition: Condition, at: str, depth: int) -> int:
     if condition.range is not None:
         _check_range(condition.range, f"{at}.range")
     if condition.values_count is not None:
-        _check_bounds(condition.values_count, f"{at}.values_count")
+        _check_integers(_check_bounds(condition.values_count, f"{at}.values_count").values(), f"{at}.values_count", 0)
     if condition.has_id is not None:
         _check_count(len(condition.has_id), f"{at}.has_id")
+        for i, id in enumerate(condition.has_id):
+            canonical_id(id, at=f"{at}.has_id[{i}]")
     _check_places(condition, at)
     return 0
 
@@ -188,6 +191,12 @@ def _check_match(match: Match, at: str) -> None:
         _check_count(len(values), at)
         if len({type(v) for v in values}) > 1:
             raise InvalidFilter(f"{at}: values are all strings or all integers", at=at)
+    _check_integers([match.value] if values is None else values, at, -(2**63))
+
+
+def _check_integers(values: Iterable[object], at: str, least: int) -> None:
+    if any(isinstance(value, int) and not least <= value < 2**63 for value in values):
+        raise InvalidFilter(f"{at}: an integer lies within {least} and 2^63 - 1", at=at)
 
 
 def _check_count(count: int, at: str) -> None:

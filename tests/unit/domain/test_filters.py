@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vectis.domain.errors import InvalidFilter
+from vectis.domain.errors import InvalidFilter, InvalidInput
 from vectis.domain.filters import (
     CONDITIONS_MAX,
     DEPTH_MAX,
@@ -16,6 +16,7 @@ from vectis.domain.filters import (
     Condition,
     Filter,
     Match,
+    ValuesCount,
     any_of,
     check,
     parse_datetime,
@@ -184,3 +185,20 @@ def test_what_is_no_date_time(text: str) -> None:
 @given(st.datetimes(timezones=st.integers(-23 * 60, 23 * 60).map(lambda m: timezone(timedelta(minutes=m)))))
 def test_every_iso_date_time_is_read_back(moment: datetime) -> None:
     assert parse_datetime(moment.isoformat()) == moment
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition(key="k", match=Match(value=2**63)),
+        Condition(key="k", match=Match(value=-(2**63) - 1)),
+        Condition(key="k", match=Match(any=[1, 2**70])),
+        Condition(key="k", values_count=ValuesCount(gt=-1)),
+        Condition(key="k", values_count=ValuesCount(lt=2**63)),
+        Condition(has_id=[2**64]),
+        Condition(has_id=[1, "no uuid"]),
+    ],
+)
+def test_integers_that_no_engine_holds_are_refused_with_their_place(condition: Condition) -> None:
+    with pytest.raises(InvalidInput, match=r"filter\.should\[0\]\."):
+        check(Filter(should=[condition]))

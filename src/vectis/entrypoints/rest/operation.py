@@ -3,6 +3,7 @@
 The same path serves hot and cold routes; there is no validation beside msgspec's typed decoding.
 """
 
+from asyncio import get_running_loop, timeout_at
 from collections.abc import Awaitable, Callable, Mapping
 from time import perf_counter
 from typing import Any, Final
@@ -24,6 +25,9 @@ MSGPACK = "application/msgpack"
 EVENTS = "text/event-stream"
 RAW = "application/octet-stream"
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
+
+BODY_PATIENCE_S = 20.0
+BODY_BYTES_PER_S = 16_384
 
 PUBLIC: Final = None
 """The permission of an operation that answers anyone and does not ask who it is."""
@@ -248,8 +252,12 @@ def media(scope: Scope) -> tuple[str, str]:
     return content_type, accept
 
 
-async def read(receive: Receive, maximum: int) -> bytes:
-    """The whole body. TooLarge beyond `maximum`; MalformedBody when the connection ends before it."""
+async def read(receive: Receive, maximum: int, *, patience_s: float = BODY_PATIENCE_S) -> bytes:
+    """The whole body. TooLarge beyond `maximum`.
+
+    MalformedBody when the connection ends before it, or when it is slower than `BODY_BYTES_PER_S` by more than `patience_s`:
+    a request whose body never comes would keep its place among those at work.
+    """
     message = await receive()
     body = message.get("body", b"")
     if not message.get("more_body"):
@@ -257,14 +265,20 @@ async def read(receive: Receive, maximum: int) -> bytes:
             raise _too_large(maximum)
         return body
     parts, size = [body], len(body)
-    while message.get("more_body"):
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise MalformedBody("body: the connection was closed before all of it came")
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > maximum:
-            raise _too_large(maximum)
+    due = get_running_loop().time() + patience_s
+    try:
+        async with timeout_at(due) as limit:
+            while message.get("more_body"):
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise MalformedBody("body: the connection was closed before all of it came")
+                parts.append(message.get("body", b""))
+                size += len(parts[-1])
+                if size > maximum:
+                    raise _too_large(maximum)
+                limit.reschedule(due + size / BODY_BYTES_PER_S)
+    except TimeoutError:
+        raise MalformedBody(f"body: {size} bytes came, and the rest not in time; send it faster or in parts") from None
     return b"".join(parts)
 
 

@@ -10,6 +10,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from vectis.entrypoints.rest.app import RestApp
+from vectis.entrypoints.rest.connection import BoundedConnection
 from vectis.entrypoints.rest.streaming import EventStreams
 from vectis.entrypoints.rest.variants import ANSWERED_BY, QUERY_ID, ROUTING
 from vectis.runtime.lifeline import watch_parent
@@ -45,7 +46,7 @@ async def _main(name: str, listener: socket.socket) -> None:
         app = RestApp(services)
         config = uvicorn.Config(
             _with_cors(app, configuration.settings.limits.cors_origins),
-            http="httptools",
+            http=BoundedConnection,
             lifespan="off",
             ws="none",
             access_log=False,
