@@ -143,7 +143,9 @@ class SimulatedWorld:
         return self.settle()
 
     def do(self, verb: Verb, reason: str = "", by_s: float | None = None, variant: str = "") -> None:
-        self.record(apply_verb(self.rollout, verb, now=self.now, reason=reason, by_s=by_s, variant=variant))
+        self.record(
+            apply_verb(self.rollout, verb, route=self.route, now=self.now, reason=reason, by_s=by_s, variant=variant)
+        )
 
     def to_first_stage(self) -> None:
         self.settle()

@@ -119,11 +119,11 @@ class RolloutService:
         self, by: Pass, rollout_id: str, verb: Verb, *, reason: str = "", by_s: float | None = None, variant: str = ""
     ) -> SteeredRollout:
         """Do something to a rollout. Raises RolloutNotFound; InvalidInput without a reason, or for a variant that takes no part;
-        Conflict where it makes no sense."""
+        Conflict where it makes no sense, or where the alias of one that rests leads elsewhere since."""
         by.require(Permission.WRITE_COLLECTIONS)
         rollout = await self._seen(by, rollout_id)
-        now = self._clock.now()
-        following = apply_verb(rollout, verb, now=now, reason=reason, by_s=by_s, variant=variant)
+        now, route = self._clock.now(), (await self._store.routes()).get(rollout.spec.alias)
+        following = apply_verb(rollout, verb, route=route, now=now, reason=reason, by_s=by_s, variant=variant)
         if not await self._store.keep_rollout(following, by=f"{by.caller.name} {verb}", now=now):
             raise Conflict(
                 f"rollout {rollout_id!r} has moved on meanwhile: look at it (`vectis rollout show {rollout_id}`) and repeat",

@@ -7,8 +7,9 @@ from enum import StrEnum
 from msgspec.structs import replace
 
 from vectis.domain.errors import Conflict, InvalidInput
-from vectis.domain.rollouts import Phase, Rollout, Step
-from vectis.rollouts.transitions import aborted, at_stage, changed, extended, paused, stage_of, switched
+from vectis.domain.rollouts import SETTLED, Phase, Rollout, Step
+from vectis.domain.routes import Route
+from vectis.rollouts.transitions import aborted, at_stage, changed, extended, paused, stage_of, switched, taken_out
 
 
 class Verb(StrEnum):
@@ -32,21 +33,37 @@ _UNDER_WAY = (Step.BUILD, Step.VALIDATE, Step.STAGE)
 
 
 def apply_verb(
-    rollout: Rollout, verb: Verb, *, now: datetime, reason: str = "", by_s: float | None = None, variant: str = ""
+    rollout: Rollout,
+    verb: Verb,
+    *,
+    route: Route | None,
+    now: datetime,
+    reason: str = "",
+    by_s: float | None = None,
+    variant: str = "",
 ) -> Rollout:
-    """The rollout after the verb, one generation further.
+    """The rollout after the verb, one generation further. `route` is what its alias leads to, None when there is none.
 
     `by_s` is for extend, else one more least duration of the stage; `variant` for promote_full, else the one decided for, or the
-    only one. InvalidInput when a reason is missing or there is no such variant; Conflict when the verb makes no sense where the
-    rollout stands.
+    only one, and for abort, else all. InvalidInput when a reason is missing or there is no such variant; Conflict when the verb
+    makes no sense where the rollout stands, or the alias of one that rests leads elsewhere since.
     """
     if verb in EXPLAINED and not reason.strip():
         raise InvalidInput(f"reason: {verb} goes past a judgement, say why", field="reason")
-    if variant and verb is not Verb.PROMOTE_FULL:
+    if variant and verb not in (Verb.PROMOTE_FULL, Verb.ABORT):
         raise InvalidInput(f"variant: {verb} is about all of them, leave it out", field="variant")
+    following = _after(rollout, verb, now, reason, by_s, variant)
+    if rollout.step in SETTLED:
+        _require_serving(rollout, verb, route)
+    return following
+
+
+def _after(rollout: Rollout, verb: Verb, now: datetime, reason: str, by_s: float | None, variant: str) -> Rollout:
     match verb:
         case Verb.PROMOTE_FULL:
             return _promote_full(rollout, reason, variant)
+        case Verb.ABORT:
+            return _abort(rollout, reason, variant)
         case Verb.EXTEND:
             return _extend(rollout, now, reason, by_s)
         case Verb.RESUME:
@@ -87,18 +104,24 @@ def _promote_full(rollout: Rollout, reason: str, variant: str) -> Rollout:
 
 def _chosen(rollout: Rollout, variant: str) -> str:
     """The variant that is meant, which must take part."""
-    running = [each.variant for each in rollout.running]
     decided = "" if rollout.decision is None else rollout.decision.better
-    chosen = variant or (running[0] if len(rollout.candidates) == 1 else decided)
-    if chosen not in running:
-        why = f"{chosen!r} takes no part" if chosen else "none was decided for"
+    return _taking_part(rollout, variant or (rollout.running[0].variant if len(rollout.candidates) == 1 else decided))
+
+
+def _taking_part(rollout: Rollout, variant: str) -> str:
+    running = [each.variant for each in rollout.running]
+    if variant not in running:
+        why = f"{variant!r} takes no part" if variant else "none was decided for"
         raise InvalidInput(f"variant: {why}; name one of {', '.join(running)}", field="variant")
-    return chosen
+    return variant
 
 
-def _abort(rollout: Rollout, reason: str) -> Rollout:
+def _abort(rollout: Rollout, reason: str, variant: str) -> Rollout:
+    """One variant is taken out as if it had failed: the others go on."""
     _require(rollout.step in _UNDER_WAY, rollout, Verb.ABORT)
-    return aborted(rollout, reason)
+    if not variant:
+        return aborted(rollout, reason)
+    return taken_out(rollout, {_taking_part(rollout, variant): reason or "by hand"})
 
 
 def _retry(rollout: Rollout, reason: str) -> Rollout:
@@ -146,7 +169,6 @@ def _undo(rollout: Rollout, reason: str) -> Rollout:
 _VERBS: dict[Verb, Callable[[Rollout, str], Rollout]] = {
     Verb.PAUSE: _pause,
     Verb.PROMOTE: _promote,
-    Verb.ABORT: _abort,
     Verb.RETRY: _retry,
     Verb.SKIP: _skip,
     Verb.UNDO: _undo,
@@ -170,6 +192,19 @@ def _require(allowed: bool, rollout: Rollout, verb: Verb) -> None:
             rollout=rollout.id,
             phase=rollout.phase,
             step=rollout.step,
+        )
+
+
+def _require_serving(rollout: Rollout, verb: Verb, route: Route | None) -> None:
+    """Somebody who set the alias by hand since must not find it moved to where the rollout began."""
+    leads_to = [] if route is None else [target.collection for target in route.targets]
+    if leads_to != [rollout.serving]:
+        alias, now = rollout.spec.alias, ", ".join(leads_to) or "nowhere"
+        raise Conflict(
+            f"{verb}: alias {alias!r} leads to {now} by now and not to {rollout.serving!r}, as rollout {rollout.id!r} left it; "
+            "set it back, or start another rollout",
+            rollout=rollout.id,
+            alias=alias,
         )
 
 

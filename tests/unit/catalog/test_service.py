@@ -32,6 +32,7 @@ from vectis.domain.errors import (
 from vectis.domain.jobs import MAINTENANCE_QUEUE, JobState
 from vectis.domain.points import Point, dense
 from vectis.domain.profiles import Chunking, EmbeddingProfile, EmbeddingWishes, Scores, SearchSettings
+from vectis.domain.routes import RoutePlan, Target
 from vectis.domain.schema import DenseParams, HnswParams, PayloadIndexKind, SparseParams
 
 EMBEDDING = EmbeddingProfile("m", "r", 384, 256)
@@ -330,6 +331,21 @@ async def test_one_process_removes_and_one_that_died_over_it_holds_nobody_up_for
         await house.catalog.undelete(deletes("a"))
     house.clock.advance(61)
     assert await house.catalog.remove(deletes("a"), deletion.job_id)
+
+
+async def test_an_alias_stays_as_it_is_while_a_collection_follows_it(house: House) -> None:
+    """In its rollout's grace: set by hand it would lose the follower, and undo would go back to one that missed writes."""
+    for name in ("a", "b"):
+        await house.catalog.create(writes(name), VECTORS, SMALL)
+    route = await house.catalog.set_alias(writes("live"), writes("a"))
+    await house.catalog.set_plan(
+        writes("live"), RoutePlan((Target("a"),), followers=("b",)), read_version=route.version
+    )
+    for change in (house.catalog.set_alias(writes("live"), writes("b")), house.catalog.delete_alias(writes("live"))):
+        with pytest.raises(Conflict, match="until the grace of its rollout is over"):
+            await change
+    (kept,) = await house.catalog.aliases(reads_all())
+    assert kept.plan.written == ("a", "b")
 
 
 async def test_search_settings_are_changed_and_taken_back(house: House) -> None:

@@ -69,6 +69,26 @@ def test_one_that_cannot_be_built_is_taken_out_before_any_traffic(three: Simulat
     assert "docs_a" not in three.route.plan.collections
 
 
+def test_one_is_taken_out_by_hand_and_the_last_one_ends_it(three: SimulatedWorld) -> None:
+    with pytest.raises(InvalidInput, match="name one of a, b, c"):
+        three.do(Verb.ABORT, "too dear", variant="d")
+    three.to_first_stage()
+    before = assigned(three)
+    three.do(Verb.PAUSE)
+    three.do(Verb.ABORT, "too dear", variant="b")
+    three.settle()
+    assert (three.of("b").out, three.rollout.reason) == ("too dear", "taken out: b: too dear")
+    assert three.stands == (Phase.PAUSED, Step.STAGE, 0)
+    assert assigned(three) == {key: "docs_1" if name == "docs_b" else name for key, name in before.items()}
+    with pytest.raises(InvalidInput, match="'b' takes no part; name one of a, c"):
+        three.do(Verb.ABORT, variant="b")
+    for variant in ("a", "c"):
+        three.do(Verb.ABORT, variant=variant)
+    three.settle()
+    assert three.stands[:2] == (Phase.ABORTED, Step.GRACE)
+    assert three.weights == {"docs_1": 100}
+
+
 def test_a_variant_that_fails_gives_its_share_to_stable_and_no_other_key_moves(three: SimulatedWorld) -> None:
     three.to_first_stage()
     before = assigned(three)

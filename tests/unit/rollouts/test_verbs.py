@@ -8,6 +8,7 @@ from rollout_world import SimulatedWorld, spec_of
 from vectis.domain.errors import Conflict, InvalidInput
 from vectis.domain.judgements import Verdict
 from vectis.domain.rollouts import Phase, Step, Strategy
+from vectis.domain.routes import Route, RoutePlan, Target
 from vectis.rollouts.verbs import Verb
 
 DAY_S = 86_400
@@ -94,6 +95,26 @@ def test_abort_gives_all_traffic_back_and_retry_begins_anew(canary: SimulatedWor
     canary.settle()
     assert (canary.rollout.attempt, canary.stands) == (2, (Phase.PROGRESSING, Step.STAGE, 0))
     assert canary.weights["docs_2"] == 5
+
+
+@pytest.mark.parametrize("verb", [Verb.RETRY, Verb.UNDO])
+def test_an_alias_that_was_set_by_hand_since_is_not_moved(canary: SimulatedWorld, verb: Verb) -> None:
+    if verb is Verb.UNDO:
+        canary.do(Verb.PROMOTE_FULL, "urgent")
+        canary.settle()
+        canary.pass_time(300)
+    else:
+        canary.do(Verb.ABORT, "no")
+        canary.settle()
+    assert canary.rollout.step is Step.GRACE
+    left = canary.route
+    for route in (None, Route("docs", RoutePlan((Target("docs_by_hand"),)))):
+        canary.route = route
+        with pytest.raises(Conflict, match="start another rollout") as refused:
+            canary.do(verb, "a reason")
+        assert refused.value.fields["alias"] == "docs"
+    canary.route = left
+    canary.do(verb, "a reason")
 
 
 def test_undo_goes_back_while_the_old_collection_is_kept(canary: SimulatedWorld) -> None:

@@ -56,7 +56,8 @@ class StartRollout(Shape, frozen=True):
 
 
 class ChangeRollout(Shape, frozen=True):
-    """Why, which promote, promote_full and skip need; for extend, by how many seconds; for promote_full, which variant."""
+    """Why, which promote, promote_full and skip need; for extend, by how many seconds; for promote_full and
+    abort, which variant."""
 
     reason: Annotated[str, msgspec.Meta(max_length=1000)] = ""
     by_s: float | None = None

@@ -58,16 +58,17 @@ def promote(
     _change(rollout, "promote_full" if full else "promote", body, url, data_dir, as_json=as_json)
 
 
-@app.command(epilog="Example: vectis rollout abort 0f3c... -m 'prices are missing'")
+@app.command(epilog="Example: vectis rollout abort 0f3c... -m 'prices are missing' --variant small")
 def abort(
     rollout: RolloutId,
     reason: Reason = "",
+    variant: Annotated[str, typer.Option(help="Take this variant of an experiment out; the others go on.")] = "",
     as_json: AsJson = False,
     url: Url = None,
     data_dir: DataDir = DEFAULT_FOLDER,
 ) -> None:
     """Give the stable collection all traffic; before promotion."""
-    _change(rollout, "abort", {"reason": reason}, url, data_dir, as_json=as_json)
+    _change(rollout, "abort", {"reason": reason, "variant": variant}, url, data_dir, as_json=as_json)
 
 
 @app.command(epilog="Example: vectis rollout retry 0f3c... -m 'the embedder is back'")
