@@ -17,6 +17,7 @@ from vectis import __version__
 from vectis.adapters.cached.answers import CachedAnswers
 from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
+from vectis.adapters.prometheus.gains import Gains
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import COST_TODAY, ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
@@ -147,6 +148,7 @@ def metrics_page() -> str:
     RecallMetrics(metrics.registry)
     ShortcutMetrics(metrics.registry)
     families = [
+        *Gains({}).collect(),
         *metrics.registry.collect(),
         *JobQueues(NO_JOBS).collect(),
         *RolloutStandings([], {}, datetime.now(UTC)).collect(),

@@ -1,4 +1,4 @@
-"""`vectis tune` on a real server: weights are kept when other queries gain by them, and refused when they do not."""
+"""`vectis tune` and `vectis eval` of a collection on a real server: what gains is kept, what does not or nobody knows is not."""
 
 import json
 import os
@@ -38,6 +38,32 @@ def test_too_few_queries_are_refused_before_anything_starts(server: Any, tmp_pat
     assert "few" not in server.http.get("/api/v1/collections").text
 
 
+def test_what_a_mode_gains_is_kept_with_the_collection_when_nothing_was_missing(server: Any, tmp_path: Path) -> None:
+    dataset, place = _catalogue(tmp_path / "spares", 10), "/api/v1/collections/spares"
+    server.http.post("/api/v1/collections", json={"name": "spares"}).raise_for_status()
+    documents = [json.loads(line) for line in (dataset / "corpus.jsonl").read_text().splitlines()]
+    server.http.post(f"{place}/documents", params={"wait": "true"}, json={"documents": documents}).raise_for_status()
+    asked = (dataset, "--collection", "spares", "--json")
+
+    without_a_model = json.loads(_run(server, "eval", *asked, "--mode", "default,hyde", status=0))
+    assert "hyde - default" in without_a_model["differences"]
+    assert server.http.get(place).json()["gains"] == []
+    assert "vectis_judged_gain{" not in server.http.get("/metrics").text
+
+    told = json.loads(_run(server, "eval", *asked, "--mode", "dense,hyde,default", status=0))["differences"]
+    (gain,) = server.http.get(place).json()["gains"]
+    assert (gain["mode"], gain["against"], gain["dataset"], gain["queries"]) == ("default", "dense", "spares", 10)
+    assert round(gain["difference"], 4) == told["default - dense"]["ndcg@10"] > 0
+    series = 'vectis_judged_gain{against="dense",collection="spares",mode="default"} '
+    assert f"{series}{gain['difference']}" in server.http.get("/metrics").text
+    assert "default - dense: nDCG@10 +" in _run(server, "collections", "show", "spares", status=0)
+
+    empty = {"name": "empty"}
+    server.http.post("/api/v1/collections", json=empty).raise_for_status()
+    _run(server, "eval", dataset, "--collection", "empty", "--mode", "sparse,default", status=1)
+    _run(server, "eval", dataset, "--collection", "spares", "--keep", status=2)
+
+
 def _catalogue(folder: Path, parts: int) -> Path:
     """Parts that are told apart by their numbers alone, each asked for by its number."""
     folder.mkdir()
@@ -54,7 +80,11 @@ def _write(file: Path, lines: list[dict[str, str]]) -> None:
 
 
 def _tune(server: Any, dataset: Path, *words: str, status: int) -> str:
-    command = [sys.executable, "-m", "vectis", "tune", str(dataset), *words, "--url", server.url]
+    return _run(server, "tune", dataset, *words, status=status)
+
+
+def _run(server: Any, *words: Path | str, status: int) -> str:
+    command = [sys.executable, "-m", "vectis", *map(str, words), "--url", server.url]
     run = subprocess.run(command, capture_output=True, text=True, timeout=240, env=ENVIRONMENT, check=False)
     assert run.returncode == status, f"{run.returncode}\n{run.stdout}\n{run.stderr}"
     return run.stdout

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 VECS, DOCS = {"collection": "@vecs"}, {"collection": "@docs"}
 VECTOR_SEARCH = {**VECS, "query_vector": [1.0, 0.0]}
+GAIN = {"mode": "hyde", "against": "default", "dataset": "d", "queries": 9, "difference": 0.1, "low": 0.0, "high": 0.2}
 
 EXAMPLES = {
     "search": Example({**DOCS, "query": "apples"}),
@@ -34,6 +35,7 @@ EXAMPLES = {
     "undelete_collection": Example(**VECS),
     "optimize_collection": Example(**VECS),
     "configure_collection": Example({"search": {"limit": 9}}, **VECS),
+    "keep_gain": Example(GAIN, **VECS),
     "list_search_settings": Example(**VECS),
     "roll_back_search_settings": Example({"version": 1}, **VECS),
     "create_payload_index": Example({"key": "owner", "kind": "keyword"}, **VECS),

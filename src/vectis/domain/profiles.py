@@ -1,6 +1,7 @@
 """Profiles: the named recipes by which a collection is made, filled and searched. Versioned and kept by the catalog."""
 
 import re
+from typing import Literal
 
 from msgspec import structs
 
@@ -22,6 +23,11 @@ RERANKED_MAX = 200
 MODEL_TIMEOUT_MS_MAX = 30_000
 
 _PLAIN_PATH = re.compile(r"[\w-]+(\.[\w-]+)*")
+
+Mode = Literal["default", "best", "hyde", "hybrid", "dense", "sparse"]
+"""What ranks: `default` as the collection's profile says; `best` the same and the reranker; `hyde` the same with
+hypothetical answers; `hybrid` chunks by both kinds of vector, fused by ranks (RRF, k 60) unless the settings say otherwise;
+`dense` or `sparse` chunks by one."""
 
 DENSE = "dense"
 SPARSE = "sparse"

@@ -1,1 +1,1 @@
-"""Evaluation: judged data sets and the measures of a ranking. Indexing and asking are a surface's."""
+"""Evaluation: judged data sets, the measures of a ranking, and what was measured. Indexing and asking are a surface's."""

@@ -13,6 +13,7 @@ from vectis.domain.access import Caller, Pass
 from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.answers import AnswerCache
 from vectis.domain.ports.control import Connections
+from vectis.evaluation.service import EvaluationService
 from vectis.feedback.service import FeedbackService
 from vectis.ingest.service import IngestService
 from vectis.jobs.schedules import Schedules
@@ -55,6 +56,7 @@ class Services(msgspec.Struct, frozen=True):
     schedules: Schedules
     rollouts: RolloutService
     feedback: FeedbackService
+    evaluation: EvaluationService
     configuration: RunningConfiguration
     access: AccessService
     logins: Logins

@@ -17,6 +17,7 @@ from vectis.domain.profiles import (
     DOCUMENT_SPARSE,
     SPARSE,
     Hyde,
+    Mode,
     Rerank,
     Scores,
     SearchSettings,
@@ -24,7 +25,7 @@ from vectis.domain.profiles import (
 )
 from vectis.domain.queries import EngineQuery, Fusion, Nearest, Rrf, SearchParams, Selector
 from vectis.domain.schema import CollectionSchema, check_vectors
-from vectis.search.requests import DocumentSearch, Mode, Overrides, SimilarSearch, TextSearch, VectorSearch
+from vectis.search.requests import DocumentSearch, Overrides, SimilarSearch, TextSearch, VectorSearch
 from vectis.search.scores import Prefetched
 
 GROUP_OVERSAMPLING = 5

@@ -1,6 +1,6 @@
 """What search is asked and what it answers, for every surface."""
 
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -8,15 +8,10 @@ from msgspec.structs import replace
 from vectis.domain.feedback import Draft
 from vectis.domain.filters import Filter
 from vectis.domain.points import Dense, Payload, PointId, SparseVector, Vectors
-from vectis.domain.profiles import Boost, Hyde, Rerank, Scores, SearchSettings
+from vectis.domain.profiles import Boost, Hyde, Mode, Rerank, Scores, SearchSettings
 from vectis.domain.queries import EngineQuery, Fusion, SearchParams, Selector
 from vectis.domain.routes import Routing
 from vectis.domain.shapes import Shape
-
-Mode = Literal["default", "best", "hyde", "hybrid", "dense", "sparse"]
-"""What ranks: `default` as the collection's profile says; `best` the same and the reranker; `hyde` the same with
-hypothetical answers; `hybrid` chunks by both kinds of vector, fused by ranks (RRF, k 60) unless the settings say otherwise;
-`dense` or `sparse` chunks by one."""
 
 
 class Overrides(Shape, frozen=True, omit_defaults=True):

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from vectis.adapters.sql.database import Database
 
-HEAD = "0016"
+HEAD = "0017"
 """The newest migration. Known here, so that a database that is up to date opens without Alembic."""
 
 _MIGRATE_LOCK = 0x7EC7_0002

@@ -10,6 +10,7 @@ from vectis.adapters.sql.divergences import SqlDivergences
 from vectis.adapters.sql.documents import SqlDocuments
 from vectis.adapters.sql.embeddings import SqlEmbeddings
 from vectis.adapters.sql.feedback import SqlFeedback
+from vectis.adapters.sql.gains import SqlGains
 from vectis.adapters.sql.job_stats import SqlJobStats
 from vectis.adapters.sql.leases import SqlLeases
 from vectis.adapters.sql.migrate import migrate
@@ -37,6 +38,7 @@ class SqlStore(
     SqlTraffic,
     SqlFeedback,
     SqlSpending,
+    SqlGains,
     ControlStore,
 ):
     """vectis.domain.ports.control.ControlStore over SQLite or PostgreSQL. Several processes may hold one database."""

@@ -363,3 +363,13 @@ spending = sa.Table(
     sa.Column("cost", sa.Float, nullable=False),
 )
 """A row for each day on which something was spent."""
+
+gains = sa.Table(
+    "gains",
+    metadata,
+    sa.Column("collection", Key, sa.ForeignKey("collections.name", ondelete="CASCADE"), primary_key=True),
+    sa.Column("mode", Key, primary_key=True),
+    sa.Column("against", Key, primary_key=True),
+    sa.Column("gain", sa.Text, nullable=False),
+)
+"""`gain` is the whole of it."""

@@ -7,6 +7,7 @@ import msgspec
 
 from vectis.domain.audit import Act
 from vectis.domain.documents import Document
+from vectis.domain.gains import Gain
 from vectis.domain.jobs import JobProgress, JobState
 from vectis.domain.measurements import FilterUse
 from vectis.domain.points import PointId
@@ -41,7 +42,8 @@ class CollectionList(msgspec.Struct):
 
 
 class CollectionDetail(msgspec.Struct):
-    """A collection with its settings and its state in the engine; `filters` tells by which payload keys it is filtered.
+    """A collection with its settings and its state in the engine; `filters` tells by which payload keys it is filtered,
+    `gains` what was measured of its modes of search on judged queries.
 
     `trouble` is why the builds that it needs fail; null while they do not. `missed_writes` counts those that it could not take
     while it was to follow another collection.
@@ -60,6 +62,7 @@ class CollectionDetail(msgspec.Struct):
     aliases: list[str]
     missed_writes: int
     filters: dict[str, FilterUse]
+    gains: list[Gain]
 
 
 class ProfileList(msgspec.Struct):

@@ -10,7 +10,7 @@ from vectis.domain.documents import Document
 from vectis.domain.filters import Filter
 from vectis.domain.jobs import JobState
 from vectis.domain.points import PointId
-from vectis.domain.profiles import Chunking, EmbeddingWishes, SearchSettings
+from vectis.domain.profiles import Chunking, EmbeddingWishes, Mode, SearchSettings
 from vectis.domain.queries import Selector
 from vectis.domain.schema import (
     DenseParams,
@@ -21,7 +21,7 @@ from vectis.domain.schema import (
     SparseParams,
 )
 from vectis.domain.shapes import Shape
-from vectis.search.requests import Mode, Overrides
+from vectis.search.requests import Overrides
 
 Floats = list[float] | bytes
 """A dense vector: numbers, or raw little-endian float32 (binary in MessagePack, base64 in JSON)."""

@@ -2,6 +2,7 @@
 
 from vectis.domain.access import Permission
 from vectis.domain.collections import SettingsVersion
+from vectis.domain.gains import Gain, MeasuredGain
 from vectis.domain.schedules import SchedulePlan
 from vectis.entrypoints.rest import (
     answers,
@@ -199,6 +200,8 @@ CONFIGURATION = (
               body=bodies.RollbackConfiguration, status=202),
     Operation("configure_collection", "PUT", f"{COLLECTION}/search-settings", WRITE, "Search a collection with other settings",
               configuration.put_search_settings, SettingsVersion, body=bodies.PutSearchSettings),
+    Operation("keep_gain", "PUT", f"{COLLECTION}/gains", WRITE, "Keep what a mode of search was measured to gain",
+              collections.keep_gain, Gain, body=MeasuredGain),
     Operation("list_search_settings", "GET", f"{COLLECTION}/search-settings/history", READ,
               "Every version of a collection's search settings", configuration.search_settings_history,
               configuration_answers.SearchSettingsHistory),

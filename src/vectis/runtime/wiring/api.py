@@ -8,6 +8,7 @@ from vectis.access.addresses import Networks
 from vectis.access.admission import Admission, AdmissionRules
 from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.prometheus.engine_stats import EngineStats
+from vectis.adapters.prometheus.gains import Gains
 from vectis.adapters.prometheus.job_queues import JobQueues
 from vectis.adapters.prometheus.metrics import COST_TODAY, FILTER_KEYS, Counts
 from vectis.adapters.prometheus.rollout_standings import RolloutStandings
@@ -20,6 +21,7 @@ from vectis.domain.measurements import FilterUse
 from vectis.domain.ports.control import Connections
 from vectis.domain.ports.embeddings import EmbeddingCache
 from vectis.domain.ports.limits import RateLimiter
+from vectis.evaluation.service import EvaluationService
 from vectis.ingest.service import IngestService
 from vectis.ingest.survey import Surveyor
 from vectis.jobs.service import JobService
@@ -97,6 +99,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             admission=admission,
             audit=open_audit(stack, key, parts.store, parts.clock, parts.metrics),
             feedback=make_feedback(key, parts.directory, parts.store, parts.clock),
+            evaluation=EvaluationService(store=parts.store, directory=parts.directory, clock=parts.clock),
             access=access.service,
             logins=access.logins,
             authenticate=access.authenticator.authenticate,
@@ -157,12 +160,13 @@ def _connections(parts: Parts, by: Pass) -> Connections:
 async def _render_metrics(parts: Parts, by: Pass) -> bytes:
     """A part that does not answer leaves its metrics out; readiness says that it does not."""
     by.require(Permission.VIEW_METRICS)
-    more: list[Counts | EngineStats | JobQueues | RolloutStandings] = []
+    more: list[Counts | EngineStats | Gains | JobQueues | RolloutStandings] = []
     with suppress(StoreUnavailable):
         spent = await parts.store.spent(parts.clock.now().date())
         more.append(Counts("vectis_hyde", COST_TODAY, lambda: {"cost_today": spent}))
         more.append(JobQueues(await parts.store.job_stats(parts.clock.now())))
         more.append(await rollout_standings(parts.store, parts.clock.now()))
+        more.append(Gains(await parts.store.all_gains()))
     if isinstance(parts.engine, EdgeEngine):
         with suppress(EngineUnavailable):
             more.append(EngineStats(await parts.engine.stats()))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import typer
 
-from vectis.entrypoints.cli.trials.trial import Trial, read_trial
+from vectis.entrypoints.cli.trials.trial import Trial, read_trial, without_parts
 
 
 def test_without_a_file_nothing_is_set() -> None:
@@ -49,3 +49,11 @@ def test_the_collection_is_another_where_documents_are_cut_otherwise() -> None:
 def test_no_mode_is_compared_with_itself(mode: str, among: list[str], sent: set[str]) -> None:
     trial = Trial(settings={"hyde": {"documents": 1}, "rerank": {"weight": 1}, "limit": 5})
     assert set(trial.settings_in(mode, among)) == sent
+
+
+def test_a_mode_is_asked_without_what_another_one_adds() -> None:
+    modes = ("sparse", "default", "hyde", "best")
+    without = {mode: without_parts(mode, among=modes) for mode in modes}
+    no_hyde, no_rerank = {"hyde": {"documents": 0}}, {"rerank": {"weight": 0}}
+    assert without == {"sparse": {}, "default": {**no_hyde, **no_rerank}, "hyde": no_rerank, "best": no_hyde}
+    assert without_parts("default", among=("sparse", "default")) == {}

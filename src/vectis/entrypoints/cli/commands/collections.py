@@ -64,6 +64,7 @@ def show(name: Name, as_json: AsJson = False, url: Url = None, data_dir: DataDir
         "trouble": answer["trouble"] or "none",
         "payload indexes": ", ".join(f"{key} ({kind})" for key, kind in answer["payload_indexes"].items()),
         "filtered by": ", ".join(_filter_use(key, use) for key, use in answer["filters"].items()),
+        "gains": "; ".join(map(_gain, answer["gains"])),
         "aliases": ", ".join(answer["aliases"]),
         "created": moment(answer["created_at"]),
     }
@@ -191,6 +192,12 @@ def alias(
 def _filter_use(key: str, use: dict[str, int]) -> str:
     without = f", {use['unindexed']} without an index" if use["unindexed"] else ""
     return f"{key} ({use['searches']} searches{without})"
+
+
+def _gain(gain: dict[str, Any]) -> str:
+    figures = f"nDCG@10 {gain['difference']:+.3f} [{gain['low']:+.3f}, {gain['high']:+.3f}]"
+    measured = f"{gain['queries']} queries of {gain['dataset']}, {moment(gain['at'])}"
+    return f"{gain['mode']} - {gain['against']}: {figures} ({measured})"
 
 
 def _say(answer: Any, text: str, *, as_json: bool) -> None:

@@ -28,6 +28,9 @@ JOB_PATIENCE_S = 3600.0
 PART_OF = {"hyde": "hyde", "best": "rerank"}
 """Modes that are `default` and a part more, and the setting of that part."""
 
+LEFT_OUT = {"hyde": {"documents": 0}, "rerank": {"weight": 0}}
+"""What to send so that an answer does without a part that the collection's profile may have."""
+
 UNCACHED = {"VECTIS_CACHE__ENABLED": "false"}
 """A query asked in one mode must not be quicker in the next because its vector is known."""
 
@@ -48,6 +51,13 @@ class Trial(Shape, frozen=True):
         """A name that differs where documents are cut otherwise, so that a kept data folder serves many trials."""
         digest = blake2b(json.dumps([dataset, self.chunking], sort_keys=True).encode(), digest_size=4).hexdigest()
         return f"eval-{digest}"
+
+
+def without_parts(mode: str, among: Collection[str]) -> dict[str, Any]:
+    """The same for a collection whose profile may have the part of another mode `among` them: settings that leave it out."""
+    if mode not in ("default", *PART_OF):
+        return {}
+    return {part: LEFT_OUT[part] for owner, part in PART_OF.items() if owner in among and owner != mode}
 
 
 def read_trial(file: Path | None) -> Trial:

@@ -1,10 +1,13 @@
 """Collections, payload indexes, aliases and profiles."""
 
+from collections.abc import Sequence
+
 from msgspec.structs import replace
 
 from vectis.catalog.profiles import DOCUMENT, VECTORS, Wishes
 from vectis.catalog.service import Described
 from vectis.domain.errors import InvalidInput
+from vectis.domain.gains import Gain
 from vectis.domain.measurements import FilterUse
 from vectis.domain.rollouts import CandidateBuild
 from vectis.domain.routes import Route
@@ -62,8 +65,15 @@ async def list_all(call: Call) -> answers.CollectionList:
 
 async def describe(call: Call) -> answers.CollectionDetail:
     """One collection, by its name or an alias."""
-    described = await call.services.catalog.describe(call.may(call.path["collection"]))
-    return _detail(call, described, await call.services.filter_uses(described.collection.name))
+    by = call.may(call.path["collection"])
+    described = await call.services.catalog.describe(by)
+    filters = await call.services.filter_uses(described.collection.name)
+    return _detail(call, described, filters, await call.services.evaluation.gains(by))
+
+
+async def keep_gain(call: Call) -> Gain:
+    """Keep what a mode of search was measured to gain over another."""
+    return await call.services.evaluation.keep(call.may(call.path["collection"]), call.body)
 
 
 async def delete(call: Call) -> answers.CollectionDeleted:
@@ -122,7 +132,9 @@ def _alias(call: Call, route: Route) -> answers.AliasView:
     return answers.AliasView(alias=call.caller.own_name(route.alias), targets=targets, version=route.version)
 
 
-def _detail(call: Call, described: Described, filters: dict[str, FilterUse]) -> answers.CollectionDetail:
+def _detail(
+    call: Call, described: Described, filters: dict[str, FilterUse], gains: Sequence[Gain] = ()
+) -> answers.CollectionDetail:
     collection, state = described.collection, described.state
     return answers.CollectionDetail(
         name=call.caller.own_name(collection.name),
@@ -138,4 +150,5 @@ def _detail(call: Call, described: Described, filters: dict[str, FilterUse]) -> 
         aliases=[call.caller.own_name(alias) for alias in described.aliases],
         missed_writes=described.missed.missed if described.missed else 0,
         filters=filters,
+        gains=list(gains),
     )
