@@ -6,6 +6,7 @@ is gone.
 
 import argparse
 import asyncio
+import gc
 import os
 import select
 import signal
@@ -246,6 +247,7 @@ async def _serve(folder: Path, path: Path, versions: SharedVersions, parent_fd: 
     listener = await loop.create_unix_server(lambda: Connection(server), sock=_bound(path))
     housekeeping = loop.create_task(server.host.housekeep())
     housekeeping.add_done_callback(server.ended)
+    gc.freeze()  # what is loaded by now stays: looking through it again would hold every answer up
     _say({"ready": True, "pid": os.getpid(), "socket": str(path)})
     await stop.wait()
     if parent_fd is not None:
