@@ -1,6 +1,7 @@
 """Who is let in, how often, and what every answer carries, on a running server behind a proxy that it trusts."""
 
 import json
+import socket
 from time import monotonic
 from typing import Any
 
@@ -97,10 +98,13 @@ def test_each_request_is_a_line_of_the_log_with_its_trace(server: RunningServer,
     trace = "0af7651916cd43dd8448eb211c80319c"
     headers = {"x-request-id": "traced-1", "traceparent": f"00-{trace}-b7ad6b7169203331-01"}
     assert behind.get("/api/v1/collections?deleted=false", headers=headers).status_code == 200
+    with socket.create_connection((behind.base_url.host, behind.base_url.port)) as stranger:
+        stranger.sendall(b"\x16\x03\x01 this is no HTTP\r\n\r\n")
+        assert stranger.recv(12) == b"HTTP/1.1 400"
     file = server.folder / "logs" / "server.log"
 
     def said() -> list[dict[str, Any]]:
-        lines = (json.loads(line) for line in file.read_text().splitlines() if line.startswith("{"))
+        lines = (json.loads(line) for line in file.read_text().splitlines())
         return [line for line in lines if line.get("request_id") == "traced-1" and line["event"] == "request"]
 
     (line,) = until(lambda: said() or None, 30, "the request is in the file")

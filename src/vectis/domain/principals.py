@@ -15,7 +15,7 @@ from vectis.domain.shapes import Shape
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@+-]{0,63}")
 _TENANT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
-RESERVED: Final = frozenset({"anyone", "local", "system"})
+RESERVED: Final = frozenset({"anyone", "local", "reconciler", "system"})
 """Names of callers that are no principals."""
 
 

@@ -13,6 +13,8 @@ from vectis.domain.schedules import Schedule, SchedulePlan
 from vectis.domain.schema import check_name
 from vectis.domain.shapes import Shape
 
+CRON_CHARACTERS_MAX = 200
+
 SchedulableKinds = Mapping[str, type[Shape]]
 """Kinds of jobs that schedules may record, each with what its payload must be."""
 
@@ -32,9 +34,9 @@ class OfNothing(Shape, frozen=True):
 
 def next_after(cron: str, at: datetime) -> datetime:
     """The first time after `at` that five fields (minute, hour, day, month, weekday) name, in UTC. Raises InvalidInput."""
-    if len(cron.split()) != 5:
+    if len(cron) > CRON_CHARACTERS_MAX or len(cron.split()) != 5:
         raise InvalidInput(
-            "cron: give five fields: minute, hour, day, month, weekday; 0 4 * * 1 is Mondays at 4", field="cron"
+            f"cron: give five fields in {CRON_CHARACTERS_MAX} characters at most: minute, hour, day, month, weekday; 0 4 * * 1 is Mondays at 4", field="cron"
         )
     try:
         return next(CronSim(cron, at))

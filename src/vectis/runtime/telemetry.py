@@ -53,8 +53,9 @@ def configure_logging(settings: LogSettings, *, process: str, sink: LogSink | No
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level.upper())
-    for noisy in ("httpx", "httpcore", "uvicorn.error", "alembic"):
+    for noisy in ("httpx", "httpcore", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each thing that is no HTTP; strangers send those
 
 
 @contextmanager

@@ -114,3 +114,8 @@ def test_looking_never_gets_in_the_way_of_taking(tmp_path: Path) -> None:
             assert process.poll() is None
         finally:
             process.kill()
+
+
+def test_a_folder_that_is_made_is_its_owner_s_alone(tmp_path: Path) -> None:
+    with hold(tmp_path / "made", URL):
+        assert (tmp_path / "made").stat().st_mode & 0o777 == 0o700

@@ -81,6 +81,6 @@ def _with_cors(app: ASGIApp, origins: tuple[str, ...]) -> ASGIApp:
 
 
 if __name__ == "__main__":
-    factory = uvicorn.Config(None, loop="uvloop").get_loop_factory()  # type: ignore[arg-type]
+    factory = uvicorn.Config(None, loop="uvloop", log_config=None).get_loop_factory()  # type: ignore[arg-type]
     with end_in_one_line(), asyncio.Runner(loop_factory=factory) as runner:
         runner.run(_main(sys.argv[1], socket.socket(fileno=int(sys.argv[2]))))

@@ -86,7 +86,7 @@ async def rotate_all_keys(settings: Settings) -> list[RotatedKey]:
 
 async def _of_folder(stack: AsyncExitStack, settings: Settings) -> Access:
     paths = FolderLayout(Path(settings.server.data_dir))
-    paths.folder.mkdir(parents=True, exist_ok=True)
+    paths.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     store = await open_control_store(settings, paths)
     stack.push_async_callback(store.close)
     return make_access(settings.access, paths, store, SystemClock(), ProcessMetrics(__version__))

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from vectis.entrypoints.cli.commands import search
 from vectis.entrypoints.cli.terminal import output
-from vectis.entrypoints.cli.terminal.output import marked, moment
+from vectis.entrypoints.cli.terminal.output import TamedConsole, marked, moment, print_facts
 
 RESULT: dict[str, Any] = {
     "id": "guide.md",
@@ -54,3 +54,13 @@ def test_a_table_has_a_heading_and_a_line_for_each_row(
     output.print_table(("name", "points:"), [("docs", 12), ("[b]", None)])
     lines = capsys.readouterr().out.splitlines()
     assert [line.split() for line in lines] == [["name", "points"], ["docs", "12"], ["[b]"]]
+
+
+def test_texts_of_others_do_not_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(output, "console", TamedConsole(width=120, force_terminal=True))
+    print_facts({"title": "a\x1b[31mred\x07\x9b2J\x7f\ttab"})
+    shown = capsys.readouterr().out
+    assert "a\ufffd[31mred\ufffd2J\ufffd" in shown.replace("\x07", ""), "rich leaves some out by itself"
+    assert "\x1b[1mtitle" in shown, "its own styles are there"

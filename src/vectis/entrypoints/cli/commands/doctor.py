@@ -116,7 +116,7 @@ def _settings(config: Path | None, data_dir: Path) -> Examined:
 
 def _folder(folder: Path) -> Examined:
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         with tempfile.TemporaryFile(dir=folder):
             return Examined("data folder", "ok", f"{folder.resolve()} can be written")
     except OSError as error:

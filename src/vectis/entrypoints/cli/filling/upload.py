@@ -7,11 +7,13 @@ from typing import Any
 import msgspec
 import stamina
 import typer
+from rich.text import Text
 
 from vectis.domain.documents import Document
 from vectis.domain.errors import TooLarge, Unavailable
 from vectis.entrypoints.cli.server.api import Api, member, path_of
 from vectis.entrypoints.cli.server.jobs import ENDED, POLL_S
+from vectis.entrypoints.cli.terminal.output import notes
 
 DOCUMENTS_PER_BATCH = 100
 BYTES_PER_BATCH = 2_000_000
@@ -157,8 +159,8 @@ def batches(documents: Iterable[Document]) -> Iterator[list[Document]]:
 def tell(tally: Tally) -> None:
     """Say on stderr what was refused, and which jobs gave up."""
     for each in tally.refused[:REASONS_SHOWN]:
-        typer.echo(f"  refused {each.id}: {each.reason} [{each.code}]", err=True)
+        notes.print(Text(f"  refused {each.id}: {each.reason} [{each.code}]"), soft_wrap=True)
     if len(tally.refused) > REASONS_SHOWN:
         typer.echo(f"  and {len(tally.refused) - REASONS_SHOWN} more; --json lists them all", err=True)
     for job in tally.dead_jobs:
-        typer.echo(f"  job gave up: {job}", err=True)
+        notes.print(Text(f"  job gave up: {job}"), soft_wrap=True)

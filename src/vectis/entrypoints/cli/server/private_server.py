@@ -56,7 +56,7 @@ async def private_server(folder: Path, environment: Mapping[str, str]) -> AsyncG
 def _empty_log(folder: Path) -> Path:
     log = folder / LOG_NAME
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         log.write_bytes(b"")
     except OSError as error:
         raise InvalidSetting(f"--data-dir {folder}: cannot be written ({error.strerror})") from None

@@ -6,15 +6,27 @@ from collections.abc import Iterable, Mapping, Sequence
 from html import unescape
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
 PIPED_WIDTH = 10_000
 """Nobody reads a pipe on a screen: lines stay whole there."""
 
-console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
-notes = Console(stderr=True, highlight=False)
+UNPRINTABLE = {code: "\N{REPLACEMENT CHARACTER}" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n"}
+
+
+class TamedConsole(Console):
+    """Shows control characters of other people's texts as what they are: a title must not steer the terminal of its reader."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else text.translate(UNPRINTABLE), style, control)
+
+
+console = TamedConsole(highlight=False, width=None if sys.stdout.isatty() else PIPED_WIDTH)
+notes = TamedConsole(stderr=True, highlight=False)
 """Remarks beside the result: on stderr, so that the result can be piped."""
 
 
