@@ -202,21 +202,22 @@ class CachedAnswers:
         if self._tier is not None and not refresh:
             content = await self._tier.get(_tier_key(asked, entry.grounds))
             found = None if content is None else _unpacked(content)
-            if found is not None:
+            left_s = 0.0 if found is None else found.made_at + self._ttl_s - self._clock.now().timestamp()
+            if found is not None and left_s > 0:
                 self._tier_hits += 1
-                self._keep(asked, entry, found)
+                self._keep(asked, entry, found, min(left_s, self._ttl_s))
                 return found
         answer, may_be_kept = await entry.compute(routing)
         if may_be_kept:
-            self._keep(asked, entry, answer)
+            self._keep(asked, entry, answer, self._ttl_s)
             if self._tier is not None:
                 self._tier.put(_tier_key(asked, entry.grounds), _encode(answer))
         return answer
 
-    def _keep(self, asked: Question, entry: _KeptEntry, answer: KeptAnswer) -> None:
+    def _keep(self, asked: Question, entry: _KeptEntry, answer: KeptAnswer, for_s: float) -> None:
         former = self._recent.peek(asked)
         entry.hits = 0 if former is None else former.hits
-        entry.answer, entry.expires = answer, self._clock.monotonic() + self._ttl_s
+        entry.answer, entry.expires = answer, self._clock.monotonic() + for_s
         self._recent.put(asked, entry, len(asked.content) + len(asked.query_string) + len(answer.body) + ENTRY_BYTES)
 
     def _is_due(self, entry: _KeptEntry, now: float) -> bool:

@@ -56,7 +56,8 @@ class Shelf:
 class Work:
     """Computations: how many, and a gate that holds them."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: ManualClock) -> None:
+        self.clock = clock
         self.count = 0
         self.gate = asyncio.Event()
         self.gate.set()
@@ -66,7 +67,8 @@ class Work:
         self.count += 1
         number = self.count
         await self.gate.wait()
-        return KeptAnswer(str(number).encode(), "text", 0.0, TOOK_S, "vector", 1), self.may_be_kept
+        made_at = self.clock.now().timestamp()
+        return KeptAnswer(str(number).encode(), "text", made_at, TOOK_S, "vector", 1), self.may_be_kept
 
 
 class World:
@@ -74,7 +76,7 @@ class World:
 
     def __init__(self, tier: Shelf | None = None, versions: MemoryVersions | None = None) -> None:
         self.clock, self.versions, self.log = ManualClock(NOW), versions or MemoryVersions(), Counted()
-        self.work = Work()
+        self.work = Work(self.clock)
         self.directory = OneCollection()
         self.cache = CachedAnswers(
             self.directory,
@@ -237,6 +239,26 @@ async def test_another_process_finds_it_in_the_tier() -> None:
     versions.written("books")
     await other.ask()
     assert other.work.count == 1
+
+
+async def test_an_answer_from_the_tier_gets_no_older_than_one_of_the_process() -> None:
+    tier, versions = Shelf(), MemoryVersions()
+    one, other, third = (World(tier, versions) for _ in range(3))
+    await one.ask()
+    for world in (other, third):
+        world.clock.advance(TTL_S * 0.6)
+    assert (await other.ask()).answer.body == b"1"
+    assert (await other.ask()).kept
+    for world in (other, third):
+        world.clock.advance(TTL_S * 0.4)
+        assert (await world.ask()).answer.made_at == world.clock.now().timestamp()
+    assert third.cache.counts()["tier_hits_total"] == 1, "by what the other put there in place of the old one"
+    behind = World(tier, versions)
+    await behind.ask()
+    tier.values.clear()
+    behind.clock.advance(TTL_S)
+    assert not (await behind.ask()).kept, "whatever another host's clock says"
+    assert behind.work.count == 1
 
 
 async def test_what_the_tier_holds_under_a_key_may_be_anything() -> None:

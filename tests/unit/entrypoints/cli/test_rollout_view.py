@@ -3,8 +3,10 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from rich.console import Console, RenderableType
 
+from vectis.entrypoints.cli.commands.rollout_verbs import show_standing
 from vectis.entrypoints.cli.terminal.rollout_view import explained, picture
 
 VARIANT = {"queries": 80, "errors": 1, "empty": 0, "degraded": 0, "p50_ms": 4.5, "p95_ms": 9.0, "p99_ms": None}
@@ -46,6 +48,13 @@ def printed(what: RenderableType) -> list[str]:
     with console.capture() as capture:
         console.print(what)
     return [" ".join(line.split()) for line in capture.get().splitlines()]
+
+
+@pytest.mark.parametrize(("step", "told"), [("stage", "stage 2 of 2"), ("build", "build")])
+def test_stages_are_counted_as_reasons_count_them(capsys: pytest.CaptureFixture[str], step: str, told: str) -> None:
+    candidate = {"collection": "docs_2", "variant": "candidate", "weight_percent": None, "out": ""}
+    show_standing(moment(id="r1", step=step, candidates=[candidate], chosen="", attempt=1), as_json=False)
+    assert f"step {told}" in [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
 
 
 def test_everything_is_on_one_screen() -> None:

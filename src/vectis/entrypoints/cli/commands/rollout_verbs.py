@@ -125,10 +125,11 @@ def show_standing(rollout: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         print_json(rollout)
         return
-    names = ("id", "alias", "phase", "step", "stage", "stable")
     decision = rollout["decision"]
+    at_stage = f" {rollout['stage'] + 1} of {len(rollout['spec']['stages'])}" if rollout["step"] == "stage" else ""
     print_facts(
-        {name: rollout[name] for name in names}
+        {name: rollout[name] for name in ("id", "alias", "phase")}
+        | {"step": rollout["step"] + at_stage, "stable": rollout["stable"]}
         | {_called(rollout, each): standing(each) for each in rollout["candidates"]}
         | {"promoted": rollout["chosen"] or "nothing", "attempt": rollout["attempt"], "reason": rollout["reason"]}
         | ({"decision": decision["reason"]} if decision else {})
