@@ -19,7 +19,7 @@ from vectis.adapters.cached.embeddings import CachedEmbeddings, EmbeddingBounds
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.gains import Gains
 from vectis.adapters.prometheus.job_queues import JobQueues
-from vectis.adapters.prometheus.metrics import COST_TODAY, ProcessMetrics
+from vectis.adapters.prometheus.metrics import COST_TODAY, STORED_VECTORS, ProcessMetrics
 from vectis.adapters.prometheus.recall import RecallMetrics
 from vectis.adapters.prometheus.rollout_standings import RolloutStandings
 from vectis.adapters.prometheus.shortcuts import ShortcutMetrics
@@ -169,6 +169,7 @@ def metrics_page() -> str:
         (f"`vectis_{prefix}_{name}`", "counter" if name.endswith("_total") else "gauge", means)
         for prefix, means, counts in (
             ("embedding_cache", "The cache of vectors", embeddings.counts()),
+            ("embedding_cache", STORED_VECTORS, {"stored_entries": 0, "stored_bytes": 0}),
             ("answer_cache", "The cache of answers", answers.counts()),
             ("answer_tier", "The tier of answers that processes share", tier.counts()),
             ("limits", "Counting requests together", RedisLimiter(link, none).counts()),

@@ -153,7 +153,7 @@ class CachedEmbeddings:
         return count
 
     def counts(self) -> dict[str, float]:
-        """For the metrics page. `stored_*` are those of the store, the others those of this process."""
+        """For the metrics page; of this process. `stored_*` count what it had of the store and removed from it."""
         stats = self._recent.stats()
         hits = stats.hits + self._stored_hits
         return {
@@ -165,8 +165,6 @@ class CachedEmbeddings:
             "stored_evictions_total": self._evictions,
             "entries": stats.entries,
             "bytes": stats.bytes,
-            "stored_entries": self._usage.entries,
-            "stored_bytes": self._usage.bytes,
             "saved_seconds_total": self._saved_us / 1e6,
             "saved_money_total": self._saved_money,
             "waiting": len(self._waiting),

@@ -19,6 +19,8 @@ FILTER_KEYS = "vectis_search_filter_keys"
 FILTER_KEYS_MAX = 500
 OTHER_KEYS = "(others)"
 
+STORED_VECTORS = "The cache of vectors, of all processes on one control store"
+
 COST_TODAY = "What hypothetical answers cost today (UTC), of all processes on one control store"
 
 ReadCounts = Callable[[], Mapping[str, float]]

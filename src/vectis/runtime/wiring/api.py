@@ -10,7 +10,7 @@ from vectis.adapters.edge.client import EdgeEngine
 from vectis.adapters.prometheus.engine_stats import EngineStats
 from vectis.adapters.prometheus.gains import Gains
 from vectis.adapters.prometheus.job_queues import JobQueues
-from vectis.adapters.prometheus.metrics import COST_TODAY, FILTER_KEYS, Counts
+from vectis.adapters.prometheus.metrics import COST_TODAY, FILTER_KEYS, STORED_VECTORS, Counts
 from vectis.adapters.prometheus.rollout_standings import RolloutStandings
 from vectis.adapters.system.machine import Machine
 from vectis.domain.access import Pass, Permission
@@ -37,7 +37,7 @@ from vectis.runtime.probes import readiness
 from vectis.runtime.services import Services
 from vectis.runtime.settings import LimitSettings, Settings
 from vectis.runtime.wiring.access import audit_key, look_after_access, make_access, open_audit
-from vectis.runtime.wiring.caches import QUERY_LOOKUP_S, Caches, cache_figures
+from vectis.runtime.wiring.caches import METRICS, QUERY_LOOKUP_S, Caches, cache_figures, stored_figures
 from vectis.runtime.wiring.embedders import price_per_token
 from vectis.runtime.wiring.parts import Parts, open_parts, search_of
 from vectis.runtime.wiring.rollouts import rollout_standings
@@ -104,7 +104,7 @@ async def open_services(configuration: Configuration, *, process: str) -> AsyncG
             logins=access.logins,
             authenticate=access.authenticator.authenticate,
             answers=answers,
-            caches=CacheDesk(answers, embeddings, lambda: cache_figures(parts.exchange)),
+            caches=CacheDesk(answers, embeddings, lambda: cache_figures(parts.exchange, parts.store)),
             observe=parts.metrics.observe_request,
             metrics=lambda by: _render_metrics(parts, by),
             filter_uses=lambda collection: _filter_uses(parts, collection),
@@ -164,6 +164,8 @@ async def _render_metrics(parts: Parts, by: Pass) -> bytes:
     with suppress(StoreUnavailable):
         spent = await parts.store.spent(parts.clock.now().date())
         more.append(Counts("vectis_hyde", COST_TODAY, lambda: {"cost_today": spent}))
+        stored = await stored_figures(parts.store)
+        more.append(Counts(METRICS["embeddings"], STORED_VECTORS, lambda: stored))
         more.append(JobQueues(await parts.store.job_stats(parts.clock.now())))
         more.append(await rollout_standings(parts.store, parts.clock.now()))
         more.append(Gains(await parts.store.all_gains()))

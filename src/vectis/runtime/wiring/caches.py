@@ -1,6 +1,6 @@
 """Opens the caches of a process as the settings say."""
 
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from hashlib import blake2b
 
 from vectis import __version__
@@ -13,6 +13,7 @@ from vectis.adapters.prometheus.metrics import ProcessMetrics
 from vectis.adapters.redis.answers import RedisAnswers
 from vectis.adapters.redis.limiter import RedisLimiter
 from vectis.adapters.redis.link import LinkBounds, RedisLink
+from vectis.domain.errors import StoreUnavailable
 from vectis.domain.ports.answers import AnswerCache, AnswerTier
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
@@ -36,9 +37,19 @@ METRICS = {
 """Each cache and what its metrics begin with."""
 
 
-async def cache_figures(exchange: MetricsExchange) -> dict[str, dict[str, float]]:
-    """What all processes of this server count about each cache."""
-    return {name: await exchange.sums(f"{prefix}_") for name, prefix in METRICS.items()}
+async def cache_figures(exchange: MetricsExchange, store: EmbeddingStore) -> dict[str, dict[str, float]]:
+    """What all processes of this server count about each cache, and what the store holds for all of them, if it answers."""
+    figures = {name: await exchange.sums(f"{prefix}_") for name, prefix in METRICS.items()}
+    if figures["embeddings"]:  # else caches are off
+        with suppress(StoreUnavailable):
+            figures["embeddings"] |= await stored_figures(store)
+    return figures
+
+
+async def stored_figures(store: EmbeddingStore) -> dict[str, float]:
+    """What the store holds of the embedding cache. StoreUnavailable."""
+    usage = await store.embedding_usage()
+    return {"stored_entries": usage.entries, "stored_bytes": usage.bytes}
 
 
 class Caches:
