@@ -61,21 +61,32 @@ class Database:
         self._memory: sqlite3.Connection | None = None
         if not self.sqlite:
             self._writer = self._reader = _postgres(self.url, pool)
+            self._looker = self._reader.execution_options(isolation_level="AUTOCOMMIT")
         elif self.url.database in (None, "", ":memory:"):
             name = f"file:vectis-{uuid4().hex}?mode=memory&cache=shared"
             # a cancelled statement closes its connection: this one keeps the database alive
             self._memory = sqlite3.connect(name, uri=True, check_same_thread=False)
             shared = self.url.set(database=name).update_query_dict({"uri": "true"})
-            self._writer = self._reader = _sqlite(shared, "BEGIN IMMEDIATE", connections=1)
+            self._writer = self._reader = self._looker = _sqlite(shared, "BEGIN IMMEDIATE", connections=1)
         else:
             self._writer = _sqlite(self.url, "BEGIN IMMEDIATE", connections=1)
             self._reader = _sqlite(self.url, "BEGIN", connections=_READERS)
+            self._looker = _sqlite(self.url, None, connections=_READERS)
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncConnection]:
         """A transaction that only reads."""
         async with _transaction(self._reader) as connection:
             yield connection
+
+    @asynccontextmanager
+    async def look(self) -> AsyncGenerator[AsyncConnection]:
+        """For single SELECTs, each of which sees what is committed by then: no exchanges to begin and to end a transaction."""
+        try:
+            async with self._looker.connect() as connection:
+                yield connection
+        except DRIVER_ERRORS as error:
+            raise translate(error) from error
 
     @asynccontextmanager
     async def write(self, *, adds: bool = False) -> AsyncGenerator[AsyncConnection]:
@@ -90,8 +101,8 @@ class Database:
 
     def connections(self) -> Connections:
         """What connections there are now; of SQLite those that read and the one that writes."""
-        engines = {id(engine): engine for engine in (self._reader, self._writer)}.values()
-        pools = [pool for engine in engines if isinstance(pool := engine.pool, QueuePool)]
+        pools = {id(engine.pool): engine.pool for engine in (self._reader, self._looker, self._writer)}.values()
+        pools = [pool for pool in pools if isinstance(pool, QueuePool)]
         return Connections(
             backend=self.url.get_backend_name(),
             kept=sum(pool.size() for pool in pools),
@@ -103,9 +114,8 @@ class Database:
 
     async def close(self) -> None:
         """Close every connection."""
-        await self._reader.dispose()
-        if self._writer is not self._reader:
-            await self._writer.dispose()
+        for engine in (self._reader, self._looker, self._writer):
+            await engine.dispose()
         if self._memory is not None:
             self._memory.close()
 
@@ -156,7 +166,9 @@ def _postgres(url: URL, pool: Pool) -> AsyncEngine:
     )
 
 
-def _sqlite(url: URL, begin: str, *, connections: int) -> AsyncEngine:
+def _sqlite(url: URL, begin: str | None, *, connections: int) -> AsyncEngine:
+    """`begin` is the statement that begins transactions; with None there are none."""
+    alone: dict[str, Any] = {} if begin else {"isolation_level": "AUTOCOMMIT", "skip_autocommit_rollback": True}
     engine = create_async_engine(
         url if "timeout" in url.query else url.update_query_dict({"timeout": str(_BUSY_TIMEOUT_S)}),
         poolclass=AsyncAdaptedQueuePool,
@@ -164,6 +176,7 @@ def _sqlite(url: URL, begin: str, *, connections: int) -> AsyncEngine:
         max_overflow=0,
         # the driver must not begin transactions itself: it would begin DEFERRED ones, and only before a write
         connect_args={"isolation_level": None},
+        **alone,
     )
 
     def tune(connection: Any, _: object) -> None:
@@ -173,9 +186,11 @@ def _sqlite(url: URL, begin: str, *, connections: int) -> AsyncEngine:
         cursor.execute("PRAGMA foreign_keys = ON")
         cursor.close()
 
-    def open_transaction(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(begin)
-
     event.listen(engine.sync_engine, "connect", tune)
-    event.listen(engine.sync_engine, "begin", open_transaction)
+    if begin is not None:
+
+        def open_transaction(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        event.listen(engine.sync_engine, "begin", open_transaction)
     return engine

@@ -22,7 +22,7 @@ class SqlEmbeddings(StorePart):
     async def embeddings(self, profile: str, text_hashes: Sequence[bytes]) -> list[StoredEmbedding]:
         """See the port."""
         found: list[StoredEmbedding] = []
-        async with self._database.read() as connection:
+        async with self._database.look() as connection:
             for part in sliced(text_hashes):
                 statement = sa.select(kept).where(_of(profile, part))
                 found += [

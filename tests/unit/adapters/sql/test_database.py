@@ -98,3 +98,16 @@ async def test_sqlite_is_tuned_to_survive_kills_and_to_check_references(tmp_path
             assert found == ["wal", 2]
             assert await connection.scalar(sa.text("PRAGMA foreign_keys")) == 1
     await database.close()
+
+
+async def test_each_look_sees_what_is_committed_by_then_and_waits_for_no_writer(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/control.sqlite")
+    async with database.write() as connection:
+        await connection.execute(sa.text("CREATE TABLE numbers (number INTEGER)"))
+    count = sa.text("SELECT count(*) FROM numbers")
+    async with database.look() as looking:
+        async with database.write() as connection:
+            await connection.execute(sa.text("INSERT INTO numbers VALUES (1)"))
+            assert await looking.scalar(count) == 0
+        assert await looking.scalar(count) == 1
+    await database.close()
