@@ -36,7 +36,9 @@ def next_after(cron: str, at: datetime) -> datetime:
     """The first time after `at` that five fields (minute, hour, day, month, weekday) name, in UTC. Raises InvalidInput."""
     if len(cron) > CRON_CHARACTERS_MAX or len(cron.split()) != 5:
         raise InvalidInput(
-            f"cron: give five fields in {CRON_CHARACTERS_MAX} characters at most: minute, hour, day, month, weekday; 0 4 * * 1 is Mondays at 4", field="cron"
+            f"cron: give five fields in {CRON_CHARACTERS_MAX} characters at most: minute, hour, day, month, weekday; "
+            "0 4 * * 1 is Mondays at 4",
+            field="cron",
         )
     try:
         return next(CronSim(cron, at))

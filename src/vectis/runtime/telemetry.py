@@ -55,7 +55,8 @@ def configure_logging(settings: LogSettings, *, process: str, sink: LogSink | No
     root.setLevel(settings.level.upper())
     for noisy in ("httpx", "httpcore", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # it warns of each thing that is no HTTP; strangers send those
+    # it warns of each thing that is no HTTP, and strangers send those
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
 
 
 @contextmanager

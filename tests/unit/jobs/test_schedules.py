@@ -47,7 +47,10 @@ def test_the_next_time_is_after_now_in_utc(cron: str, at: str, wanted: str) -> N
     assert next_after(cron, datetime.fromisoformat(at)) == datetime.fromisoformat(wanted)
 
 
-@pytest.mark.parametrize("cron", ["", "* * * *", "* * * * * *", "61 * * * *", "x * * * *", "0 0 31 2 *", "0 0 30 2 *", "1," * 200 + "1 * * * *"])
+@pytest.mark.parametrize(
+    "cron",
+    ["", "* * * *", "* * * * * *", "61 * * * *", "x * * * *", "0 0 31 2 *", "0 0 30 2 *", "1," * 200 + "1 * * * *"],
+)
 def test_what_is_no_time_is_refused(cron: str) -> None:
     with pytest.raises(InvalidInput, match="cron: "):
         next_after(cron, datetime.fromisoformat("2026-03-01T00:00:00Z"))
