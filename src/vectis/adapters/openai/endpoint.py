@@ -92,10 +92,11 @@ class ModelEndpoint:
 
     def _refusal(self, response: httpx.Response, text: str) -> Unavailable:
         reason = text.replace(self._api_key, "***") if self._api_key else text
-        advice = ": check the key" if response.status_code in (401, 403) else ""
-        message = f"the {self._what} endpoint answers {response.status_code}{advice}: {reason[:REASON_CHARS_MAX]}"
+        advice = {401: ": check the key", 403: ": check the key", 404: f" at {response.request.url.path}"}
+        status = response.status_code
+        message = f"the {self._what} endpoint answers {status}{advice.get(status, '')}: {reason[:REASON_CHARS_MAX]}"
         wait_s = _retry_after_s(response)
-        return self._failure(message, status=response.status_code, retry_after_s=1.0 if wait_s is None else wait_s)
+        return self._failure(message, status=status, retry_after_s=1.0 if wait_s is None else wait_s)
 
 
 def _wait_s(error: Exception, longest: float) -> bool | float:

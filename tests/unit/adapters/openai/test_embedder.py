@@ -125,7 +125,9 @@ async def test_slow_answers_are_given_up(endpoint):
     await embedder.close()
 
 
-@pytest.mark.parametrize(("status", "says"), [(400, "too long"), (401, "check the key"), (404, "404"), (301, "301")])
+@pytest.mark.parametrize(
+    ("status", "says"), [(400, "too long"), (401, "check the key"), (404, "at /v1/embeddings"), (301, "301")]
+)
 async def test_lasting_refusals_are_said_at_once(embedder, endpoint, status, says):
     endpoint.script = [(status, {}, b'{"error": {"message": "too long"}}')]
     with pytest.raises(EmbedderUnavailable, match=says) as error:
