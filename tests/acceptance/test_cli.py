@@ -111,6 +111,9 @@ def test_readable_output_names_rank_place_and_time(vectis: Command, pages: Path)
     assert "roast.html" in shown.stdout
     assert "rank 1" in shown.stdout
     assert "ms" in shown.stderr
+    vectis("collections", "configure", "readable", "--set", "limit=2")
+    assert len(vectis.json("search", "coffee grind", "--collection", "readable")["results"]) == 2
+    assert len(vectis.json("similar", "--text", "coffee", "--collection", "readable")["results"]) == 2
 
 
 def test_unreadable_files_are_refused_with_their_reasons_and_the_rest_goes_in(vectis: Command, pages: Path) -> None:

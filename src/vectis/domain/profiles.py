@@ -181,11 +181,16 @@ def check_search(settings: SearchSettings, *, at: str) -> None:
             raise InvalidInput(f"{at}.fusion: give a weight above 0", field=f"{at}.fusion")
     if settings.rerank is not None:
         if not isinstance(settings.fusion, Scores):
-            raise InvalidInput(f"{at}.rerank: only a fusion of type scores can be reranked", field=f"{at}.rerank")
+            raise InvalidInput(
+                f"{at}.rerank: only a fusion of type scores can be reranked, as mode default has it",
+                field=f"{at}.rerank",
+            )
         bounds += _rerank_bounds(settings.rerank)
     if settings.boosts:
         if not isinstance(settings.fusion, Scores):
-            raise InvalidInput(f"{at}.boosts: only a fusion of type scores can have them", field=f"{at}.boosts")
+            raise InvalidInput(
+                f"{at}.boosts: only a fusion of type scores can have them, as mode default has it", field=f"{at}.boosts"
+            )
         bounds += _boost_bounds(settings.boosts, at)
     if settings.hyde is not None:
         bounds += _hyde_bounds(settings.hyde)

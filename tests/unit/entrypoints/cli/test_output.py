@@ -37,14 +37,17 @@ def test_an_answer_shows_rank_score_place_snippet_and_explanation(
 ) -> None:
     monkeypatch.setattr(search, "console", Console(width=120))
     monkeypatch.setattr(search, "notes", Console(width=120, stderr=True))
-    search.show({"results": [RESULT], "degraded": ["dense"], "collection": "docs", "took_ms": 4.2})
+    answer = {"results": [RESULT, RESULT], "degraded": ["dense"], "collection": "docs", "took_ms": 4.2}
+    search.show({**answer, "unindexed_filter": ["kind", "tag"]})
     shown, remarks = capsys.readouterr()
     assert " 1  0.5000  Guide > Install" in shown
     assert "guide.md  (handbook)" in shown
     assert "… run pip <install>" in shown
-    assert "dense rank 1 score 0.8100 adds 0.0167; sparse rank 3 score 7.0000; rrf: k 60" in shown
+    assert "dense rank 1 score 0.8100 adds 0.0167; sparse rank 3 score 7.0000\n" in shown
+    assert remarks.count("rrf: k 60") == 1, "once for all results"
+    assert "no payload index serves kind, tag" in remarks
     assert "answered without dense" in remarks
-    assert "1 results from docs in 4.2 ms" in remarks
+    assert "2 results from docs in 4.2 ms" in remarks
 
 
 def test_a_table_has_a_heading_and_a_line_for_each_row(

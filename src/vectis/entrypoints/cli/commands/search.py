@@ -10,7 +10,7 @@ from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.server.api import member
 from vectis.entrypoints.cli.server.connection import ask
 from vectis.entrypoints.cli.terminal.filters import read_filter
-from vectis.entrypoints.cli.terminal.options import DEFAULT_FOLDER, AsJson, DataDir, Diversity, InCollection, Url
+from vectis.entrypoints.cli.terminal.options import DEFAULT_FOLDER, AsJson, DataDir, Diversity, InCollection, Limit, Url
 from vectis.entrypoints.cli.terminal.output import console, marked, notes, print_json
 
 app = typer.Typer(add_completion=False)
@@ -33,7 +33,7 @@ class ModeChoice(StrEnum):
 def search(
     query: Annotated[str, typer.Argument(help="The question.")],
     collection: InCollection = "docs",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many results.")] = 10,
+    limit: Limit = None,
     mode: Annotated[ModeChoice, typer.Option(help="What ranks.")] = ModeChoice.DEFAULT,
     filters: Annotated[
         list[str] | None, typer.Option("--filter", "-f", help="JSON filter or key=value; several must all hold.")
@@ -64,6 +64,10 @@ def show(answer: dict[str, Any]) -> None:
     results = answer["results"]
     for rank, result in enumerate(results, start=1):
         _show_result(rank, result)
+    if fusion := {each["explanation"]["fusion"] for each in results if "explanation" in each}:
+        notes.print(Text("; ".join(fusion), "magenta"))
+    if unindexed := answer.get("unindexed_filter"):
+        notes.print(Text(f"no payload index serves {', '.join(unindexed)}: every point was looked at", style="yellow"))
     if answer["degraded"]:
         notes.print(
             Text(
@@ -102,4 +106,4 @@ def _explained(explanation: dict[str, Any]) -> str:
         + (f" adds {added[name]:.4f}" if name in added else "")
         for name, place in explanation["prefetches"].items()
     ]
-    return "; ".join([*places, explanation["fusion"]])
+    return "; ".join(places)

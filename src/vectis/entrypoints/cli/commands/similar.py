@@ -8,7 +8,7 @@ from vectis.entrypoints.cli.commands.search import show
 from vectis.entrypoints.cli.main import COMMANDS
 from vectis.entrypoints.cli.server.connection import ask
 from vectis.entrypoints.cli.terminal.filters import read_filter
-from vectis.entrypoints.cli.terminal.options import DEFAULT_FOLDER, AsJson, DataDir, Diversity, InCollection, Url
+from vectis.entrypoints.cli.terminal.options import DEFAULT_FOLDER, AsJson, DataDir, Diversity, InCollection, Limit, Url
 from vectis.entrypoints.cli.terminal.output import print_json
 
 app = typer.Typer(add_completion=False)
@@ -20,7 +20,7 @@ def similar(
     text: Annotated[list[str] | None, typer.Option("--text", help="A text to find the like of.")] = None,
     unlike: Annotated[list[str] | None, typer.Option("--unlike", help="A document to keep away from.")] = None,
     collection: InCollection = "docs",
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many results.")] = 10,
+    limit: Limit = None,
     diversity: Diversity = 0.0,
     filters: Annotated[
         list[str] | None, typer.Option("--filter", "-f", help="JSON filter or key=value; several must all hold.")

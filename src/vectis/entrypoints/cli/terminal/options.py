@@ -25,6 +25,9 @@ DataDir = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, errors too (on stderr).")]
 InCollection = Annotated[str, typer.Option("--collection", "-c", help="Collection or alias.")]
+Limit = Annotated[
+    int | None, typer.Option("--limit", "-n", min=1, help="How many results.", show_default="the collection's limit")
+]
 Diversity = Annotated[
     float, typer.Option(min=0.0, max=1.0, help="How much results shall differ from those before them, 0 to 1.")
 ]
