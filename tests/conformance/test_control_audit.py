@@ -81,6 +81,8 @@ CHANGES = {
     "a removed entry": sa.delete(audit).where(audit.c.sequence == 3),
     "the first entry removed": sa.delete(audit).where(audit.c.sequence == 1),
     "the last entry removed": sa.delete(audit).where(audit.c.sequence == 5),
+    "an entry beyond the end": sa.update(audit).where(audit.c.sequence == 5).values(sequence=99),
+    "an entry before the first": sa.update(audit).where(audit.c.sequence == 1).values(sequence=-7),
     "all entries removed": sa.delete(audit),
     "the end mark moved": sa.update(audit_head).values(sequence=4),
     "the end mark removed": sa.delete(audit_head),
@@ -96,11 +98,41 @@ async def test_tampering_is_found(emptied: SqlStore, trail: AuditTrail, change: 
     assert (await trail.check()).faults
 
 
+@pytest.mark.parametrize("sequence", [-7, 0, 99])
+async def test_an_entry_of_another_s_beside_the_chain_is_found(
+    emptied: SqlStore, trail: AuditTrail, sequence: int
+) -> None:
+    for n in range(5):
+        await trail.record(act(f"a{n}"))
+    async with emptied._database.write() as connection:
+        row = (await connection.execute(sa.select(audit).where(audit.c.sequence == 3))).one()
+        await connection.execute(sa.insert(audit).values(dict(row._mapping) | {"sequence": sequence}))
+    assert [f"entry {sequence} " in fault for fault in (await trail.check()).faults] == [True]
+
+
+@pytest.mark.parametrize("kept", [0, 2, 5])
+async def test_an_end_that_was_moved_stays_found_when_the_audit_goes_on(
+    emptied: SqlStore, trail: AuditTrail, kept: int
+) -> None:
+    for n in range(5):
+        await trail.record(act(f"a{n}"))
+    before = [entry async for entry in trail.entries()]
+    moved = {"sequence": 3, "seal": before[2].seal} if kept == 5 else {"sequence": 2, "seal": before[1].seal}
+    async with emptied._database.write() as connection:
+        await connection.execute(sa.delete(audit).where(audit.c.sequence > kept))
+        await connection.execute(sa.update(audit_head).values(moved))
+    await trail.record(act("goes on"))
+    await trail.record(act("goes on"))
+    assert [entry.act.action async for entry in trail.entries()][-2:] == ["goes on"] * 2
+    assert (await trail.check()).faults == [f"before entry {kept + 1} the end was moved; entries may be missing there"]
+
+
 async def test_an_entry_sealed_without_the_key_is_found(emptied: SqlStore, trail: AuditTrail) -> None:
     await trail.record(act("real"))
     await emptied.append_audit([act("made up")], SealKey(b"another key of some length"))
     assert (await trail.check()).faults == [
         "entry 2 is not what was written, or does not follow the one before",
+        "entry 3 is not what was written, or does not follow the one before",
         "the end mark is not what was written",
     ]
 

@@ -25,6 +25,11 @@ class Networks:
         return parsed is not None and any(parsed in network for network in self._networks)
 
 
+def unmapped(address: str) -> str:
+    """One text for one address: an IPv4 one that comes as IPv6 (`::ffff:192.0.2.1`) is told as IPv4. What is none stays."""
+    return str(_parsed(address) or address) if ":" in address else address
+
+
 def is_loopback(address: str) -> bool:
     """Whether a client's address is of this machine; the empty address of a Unix socket is."""
     parsed = _parsed(address)
@@ -47,7 +52,7 @@ def client_address(peer: str, forwarded: Iterable[str], real_ip: str, trusted: N
     for hop in reversed(hops[-_HOPS_MAX:]):
         if _parsed(hop) is None:
             break
-        client = hop
+        client = unmapped(hop)
         if hop not in trusted:
             break
     return client

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from vectis.domain.audit import FIRST_SEAL, Act, AuditEntry, SealKey
+from vectis.domain.audit import END_MOVED, FIRST_SEAL, Act, AuditEntry, SealKey
 from vectis.domain.errors import VectisError
 from vectis.domain.ports.audit import AuditQuestion, AuditStore
 from vectis.domain.ports.clock import Clock
@@ -77,7 +77,7 @@ class AuditTrail:
 
     async def entries(self) -> AsyncIterator[AuditEntry]:
         """All entries in order."""
-        after = 0
+        after = -(2**63)
         while page := await self._store.audit_entries(after=after, limit=PAGE):
             for entry in page:
                 yield entry
@@ -96,10 +96,15 @@ class AuditTrail:
         async for entry in self.entries():
             if head is not None and entry.sequence > head.sequence:
                 break  # written since the check began
+            if entry.sequence < expected:
+                faults.append(f"entry {entry.sequence} is none of the audit's")
+                continue
             if entry.sequence != expected:
                 faults.append(f"entries {expected} to {entry.sequence - 1} are missing")
             elif not self._key.holds(entry, seal):
                 faults.append(f"entry {entry.sequence} is not what was written, or does not follow the one before")
+            elif entry.act.action == END_MOVED:
+                faults.append(f"before entry {entry.sequence} the end was moved; entries may be missing there")
             count, expected, seal = count + 1, entry.sequence + 1, entry.seal
         if head is None:
             return AuditCheck(count, [*faults, f"{count} entries without an end mark"] if count else faults)
@@ -107,6 +112,9 @@ class AuditTrail:
             faults.append("the end mark is not what was written")
         elif (head.sequence, head.seal) != (expected - 1, seal):
             faults.append(f"the audit ended with entry {head.sequence}; found up to entry {expected - 1}")
+        newest, end = await self._store.find_audit(AuditQuestion(), limit=1), await self._store.audit_head()
+        if newest and end is not None and newest[0].sequence > end.sequence:
+            faults.append(f"entry {newest[0].sequence} lies beyond the end, which is entry {end.sequence}")
         return AuditCheck(count, faults)
 
     def _release_counted(self) -> None:

@@ -44,6 +44,17 @@ class Act(msgspec.Struct, frozen=True):
     after: dict[str, Any] | None = None
 
 
+END_MOVED: Final = "audit_end_moved"
+"""The action of the entry that says for ever: what the audit held of its end before this was not what it had kept."""
+
+
+def end_moved(at: datetime) -> Act:
+    """What the audit says of itself before it goes on from an end that somebody else has set."""
+    return Act(
+        at, actor="system", action=END_MOVED, decision=Decision.FAILED, reason="the end was not as it was marked"
+    )
+
+
 class AuditEntry(msgspec.Struct, frozen=True):
     """An act in its place. `seal` is HMAC-SHA-256, in hexadecimal, of the entry before, the place and the act."""
 

@@ -25,6 +25,7 @@ PROXIES = Networks(["10.0.0.0/8", "::1/128"], setting="server.trusted_proxies")
         pytest.param("10.0.0.2", [], "198.51.100.7", "198.51.100.7", id="X-Real-IP where nothing else is"),
         pytest.param("10.0.0.2", ["198.51.100.1"], "198.51.100.7", "198.51.100.1", id="X-Forwarded-For weighs more"),
         pytest.param("::1", ["2001:db8::5"], "", "2001:db8::5", id="IPv6"),
+        pytest.param("::1", ["::ffff:198.51.100.1"], "", "198.51.100.1", id="IPv4 told as IPv6"),
         pytest.param("", ["198.51.100.1"], "", "", id="a Unix socket has no peer to trust"),
     ],
 )

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from vectis.adapters.sql.part import StorePart, to_json
 from vectis.adapters.sql.tables import audit, audit_head
-from vectis.domain.audit import Act, AuditEntry, AuditHead, SealKey
+from vectis.domain.audit import Act, AuditEntry, AuditHead, SealKey, end_moved
 from vectis.domain.ports.audit import AuditQuestion
 
 _ONLY = 1
@@ -24,6 +24,8 @@ class SqlAudit(StorePart):
             return
         async with self._database.write() as connection:
             head = await self._held_head(connection)
+            if head is not None and not key.ends(head):  # marking the end anew would hide that it was moved
+                head, acts = await self._last(connection), [end_moved(acts[0].at), *acts]
             for act in acts:
                 entry = key.next(head, act)
                 head = key.head(entry)
@@ -66,6 +68,11 @@ class SqlAudit(StorePart):
         statement = sa.select(audit_head.c.sequence, audit_head.c.seal, audit_head.c.mark).with_for_update()
         row = (await connection.execute(statement)).one()
         return AuditHead(*row) if row.sequence else None
+
+    async def _last(self, connection: AsyncConnection) -> AuditHead | None:
+        statement = sa.select(audit.c.sequence, audit.c.seal).order_by(audit.c.sequence.desc()).limit(1)
+        row = (await connection.execute(statement)).one_or_none()
+        return None if row is None else AuditHead(row.sequence, row.seal, "")
 
 
 def _row(entry: AuditEntry) -> dict[str, object]:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import msgspec
 from starlette.types import Scope
 
+from vectis.access.addresses import unmapped
 from vectis.access.admission import Admission
 from vectis.domain.limits import Allowance
 
@@ -33,7 +34,7 @@ class Origin(msgspec.Struct, frozen=True):
 
 def origin(scope: Scope, admission: Admission) -> Origin:
     """Read where a request comes from, through trusted proxies."""
-    peer: str = scope["client"][0] if scope.get("client") else ""
+    peer: str = unmapped(scope["client"][0]) if scope.get("client") else ""
     if not admission.proxied(peer):
         return Origin(peer)
     forwarded: list[str] = []
