@@ -100,7 +100,7 @@ class CollectionSchema(Shape, frozen=True):
 class CollectionState(msgspec.Struct, frozen=True):
     """What an engine says of a collection now. `indexed_vectors` counts vectors in an HNSW or sparse index.
 
-    `trouble` is why the builds that it needs fail; None while they do not.
+    `trouble` is why the builds that it needs fail, or, with counts of 0, why it cannot be opened; None while all is well.
     """
 
     points: int

@@ -16,6 +16,7 @@ from vectis.adapters.edge.joining import QueryJoiner
 from vectis.adapters.edge.layout import (
     DISK_FLOOR_BYTES,
     DISK_RESERVE_BYTES,
+    CollectionFolder,
     DataFolder,
     disk_errors,
     remove,
@@ -31,6 +32,7 @@ from vectis.domain.errors import (
     CollectionNotFound,
     Conflict,
     DiskFull,
+    EngineUnavailable,
     InvalidInput,
     NotFound,
     VectisError,
@@ -63,11 +65,15 @@ class Host:
         self._answered = answered
         self._aliases = folder.aliases()
         self._open: dict[str, QueryJoiner] = {}
+        self._damaged: dict[str, str] = {}
         self._admin = asyncio.Lock()
         self._automatic = AutomaticBuilds(self.builds, loop)
 
     def joiner(self, name: str) -> QueryJoiner:
-        """The collection or alias `name`, opened. CollectionNotFound on absence, DiskFull when it cannot be opened."""
+        """The collection or alias `name`, opened.
+
+        CollectionNotFound on absence; DiskFull, or EngineUnavailable where its files are damaged, when it cannot be opened.
+        """
         name = self._aliases.get(name, name)
         joiner = self._open.get(name)
         if joiner is not None:
@@ -78,10 +84,20 @@ class Host:
         if folder is None:
             raise CollectionNotFound(f"no collection or alias is named {name!r}", name=name)
         self.folder.require_space(reserve=DISK_FLOOR_BYTES)
-        joiner = self._open[name] = QueryJoiner(
-            LiveCollection(folder, self._versions.written), self._loop, self._answered
-        )
+        joiner = self._open[name] = QueryJoiner(self._opened(name, folder), self._loop, self._answered)
         return joiner
+
+    def _opened(self, name: str, folder: CollectionFolder) -> LiveCollection:
+        try:
+            with EngineErrors():
+                live = LiveCollection(folder, self._versions.written)
+        except RuntimeError as error:
+            self._damaged[name] = f"it cannot be opened: {str(error)[:300]}"
+            raise EngineUnavailable(
+                f"collection {name!r} cannot be opened, its files are damaged: put a backup of the data folder back, or delete it"
+            ) from error
+        self._damaged.pop(name, None)
+        return live
 
     def live(self, name: str) -> LiveCollection:
         """The open collection behind `joiner`."""
@@ -120,6 +136,7 @@ class Host:
                 joiner.live.shard.close()
             trash = self.folder.condemn(folder)
             self._open.pop(name, None)
+            self._damaged.pop(name, None)
             self._automatic.forget(name)
             self._versions.written(name)
             await asyncio.to_thread(remove, trash)  # first, for it may make the room that the aliases need
@@ -211,8 +228,13 @@ class Host:
                 self._automatic.start_when_due(joiner.live)
 
     def state(self, name: str) -> CollectionState:
-        """Counts and state now, and why its builds fail."""
-        live = self.live(name)
+        """Counts and state now, and why its builds fail, or, with counts of 0, why it cannot be opened."""
+        try:
+            live = self.live(name)
+        except EngineUnavailable:
+            if (trouble := self._damaged.get(self._aliases.get(name, name))) is None:
+                raise
+            return CollectionState(points=0, indexed_vectors=0, segments=0, payload_indexes={}, trouble=trouble)
         return msgspec.structs.replace(live.state(), trouble=self._automatic.failing.get(live.name))
 
     def troubles(self) -> list[str]:
@@ -223,6 +245,8 @@ class Host:
             found = ["the disk is full, so writes are refused"]
         else:
             raise DiskFull("the disk is full, so collections cannot be opened; make room")
+        if self._damaged:
+            found.append(f"{len(self._damaged)} collections cannot be opened; their descriptions say why")
         if failing := self._automatic.failing:
             found.append(f"{len(failing)} collections need a build that fails; their descriptions say why")
         return found
