@@ -83,20 +83,17 @@ class ScoreFusion:
 
     def chunks(self, subjects: Iterable[PointId]) -> list[list[PointId]]:
         """The points of the chunks found of each, the best one first; of one that was only found as a whole its first chunk's."""
-        whole: dict[PointId, dict[PointId, bool]] = {subject: {} for subject in subjects}
+        points: dict[PointId, set[PointId]] = {subject: set() for subject in subjects}
         worths: dict[PointId, float] = {}
         for side in self._sides:
             for subject, point, worth in zip(side.subjects, side.found.points, side.point_worths, strict=True):
-                if subject in whole:
-                    whole[subject].setdefault(point.id, side.found.whole)
+                if subject in points:
+                    points[subject].add(point.id)
                     if not side.found.whole:
                         worths[point.id] = worths.get(point.id, 0.0) + worth
         return [
-            sorted(
-                [id for id, is_whole in points.items() if not is_whole] or points,
-                key=lambda id: (-worths.get(id, 0.0), str(id)),
-            )
-            for points in whole.values()
+            sorted([id for id in ids if id in worths] or ids, key=lambda id: (-worths.get(id, 0.0), str(id)))
+            for ids in points.values()
         ]
 
     def reasons(self, subject: PointId) -> Reasons:

@@ -55,6 +55,12 @@ def test_a_document_found_only_as_a_whole_is_shown_by_its_first_chunk() -> None:
     assert fusion.chunks(["z"]) == [["z1"]]
 
 
+def test_a_chunk_that_a_whole_document_stands_by_counts_as_found_whichever_prefetch_comes_first() -> None:
+    whole = found("document_sparse", ("a1", 5.0), whole=True)
+    for sides in ([whole, DENSE], [DENSE, whole]):
+        assert ScoreFusion(sides, documents_of, group=True).chunks(["a"]) == [["a1", "a2"]]
+
+
 def test_equal_scores_stand_by_rank_then_id() -> None:
     one = found("dense", ("b1", 0.5), ("a1", 0.5), share=1.0)
     assert [(r.subject, r.score) for r in ScoreFusion([one], documents_of, group=True).ranked()] == [
