@@ -99,26 +99,29 @@ def dense(values: list[float] | bytes, *, field: str = "vector") -> Dense:
 
 def check_payload(payload: Payload, *, at: str = "payload") -> None:
     """Refuse, as InvalidInput, what an engine or a database would refuse later, or keep and be unable to read again."""
-    waiting: list[tuple[str, Any, int]] = [(at, payload, 1)]
+    waiting: list[tuple[str, dict[str, Any] | list[Any], int]] = [(at, payload, 1)]
     while waiting:
-        at, value, depth = waiting.pop()
+        at, holder, depth = waiting.pop()
         if depth > PAYLOAD_DEPTH_MAX:
             raise InvalidInput(
                 f"{at}: a payload is nested {PAYLOAD_DEPTH_MAX} deep at most", field=at, maximum=PAYLOAD_DEPTH_MAX
             )
-        if isinstance(value, dict):
-            for key, below in cast("dict[Any, Any]", value).items():
-                waiting += [(f"{at}.{key}"[:200], key, depth), (f"{at}.{key}"[:200], below, depth + 1)]
-        elif isinstance(value, list):
-            waiting += [(at, below, depth + 1) for below in cast("list[Any]", value)]
-        elif isinstance(value, str):
-            if "\x00" in value:
-                raise InvalidInput(f"{at} holds a NUL character; leave it out", field=at)
-        elif isinstance(value, float):
-            if not isfinite(value):
-                raise InvalidInput(f"{at} is not a finite number", field=at)
-        elif isinstance(value, int):
-            if not -(2**63) <= value <= ID_MAX:
-                raise InvalidInput(f"{at} is an integer beyond 64 bits; send it as a string", field=at)
-        elif value is not None:
-            raise InvalidInput(f"{at} is no JSON value", field=at)
+        for key, value in holder.items() if isinstance(holder, dict) else (("", each) for each in holder):
+            place = f"{at}.{key}"[:200] if key else at
+            if "\x00" in key:
+                raise InvalidInput(f"{place} has a NUL character in its name; leave it out", field=place)
+            if isinstance(value, dict | list):
+                waiting.append((place, cast("dict[str, Any] | list[Any]", value), depth + 1))
+            elif wrong := _wrong(value):
+                raise InvalidInput(f"{place} {wrong}", field=place)
+
+
+def _wrong(value: object) -> str:
+    """What is wrong with a value that holds no others; empty when nothing is."""
+    if isinstance(value, str):
+        return "holds a NUL character; leave it out" if "\x00" in value else ""
+    if isinstance(value, float):
+        return "" if isfinite(value) else "is not a finite number"
+    if isinstance(value, int):
+        return "" if -(2**63) <= value <= ID_MAX else "is an integer beyond 64 bits; send it as a string"
+    return "" if value is None else "is no JSON value"

@@ -177,3 +177,9 @@ def test_hostile_text_is_parsed_or_refused(name: str, format: TextFormat) -> Non
 def test_the_time_for_a_document_is_bounded(text: str, format: TextFormat) -> None:
     with pytest.raises(UnreadableDocument, match="too long"):
         parse(text, format, seconds_max=0.0)
+
+
+@pytest.mark.parametrize("level", ["9" * 30, "-" + "9" * 30, f"'{'9' * 5000}'", f"'{'9' * 19}'", ".inf", "[1]"])
+def test_a_level_that_no_engine_keeps_is_left_out(level: str) -> None:
+    parsed = parse(f"---\ndifficulty_level: {level}\nversion: 1\n---\ntext", MARKDOWN)
+    assert parsed.payload == {"version": "1"}

@@ -1,5 +1,6 @@
 """YAML front matter: the title and the payload keys that Vectis knows. Other keys are left out."""
 
+import re
 from datetime import UTC, date, datetime
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ FRONT_MATTER_CHARACTERS_MAX = 16 * 1024
 _FENCE = "---"
 _TEXT_KEYS = ("language", "framework", "doc_type", "version")
 _DATE_KEYS = ("last_updated", "lastmod", "last_modified", "updated", "date")
+_DIGITS = re.compile(r"\s*[0-9]{1,18}\s*")
 
 
 def split_front_matter(text: str) -> tuple[dict[str, Any], str]:
@@ -49,9 +51,9 @@ def payload_of(front: dict[str, Any]) -> dict[str, Any]:
             payload["last_updated"] = moment
             break
     level = front.get("difficulty_level")
-    if isinstance(level, str) and level.strip().isascii() and level.strip().isdigit():
+    if isinstance(level, str) and _DIGITS.fullmatch(level):
         level = int(level)
-    if isinstance(level, int) and not isinstance(level, bool):
+    if isinstance(level, int) and not isinstance(level, bool) and abs(level) < 2**63:
         payload["difficulty_level"] = level
     return payload
 
