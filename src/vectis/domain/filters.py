@@ -18,6 +18,7 @@ from vectis.domain.shapes import Shape
 DEPTH_MAX = 8
 CONDITIONS_MAX = 512
 VALUES_MAX = 10_000
+KEY_CHARACTERS_MAX = 1_024
 
 
 class Match(Shape, frozen=True, omit_defaults=True):
@@ -164,6 +165,9 @@ def _check_condition(condition: Condition, at: str, depth: int) -> int:
     needs_key = kind in _KEY_CONDITIONS
     if needs_key != (condition.key is not None):
         raise InvalidFilter(f"{at}: `{kind}` {'needs a' if needs_key else 'takes no'} `key` beside it", at=at)
+    for named in (condition, condition.nested, condition.is_empty, condition.is_null):
+        if named is not None and named.key is not None and len(named.key) > KEY_CHARACTERS_MAX:
+            raise InvalidFilter(f"{at}: a key has {KEY_CHARACTERS_MAX} characters at most", at=at)
     if clauses:
         return _check_clauses(condition, at, depth + 1)
     if condition.nested is not None:

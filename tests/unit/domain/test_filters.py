@@ -16,6 +16,8 @@ from vectis.domain.filters import (
     Condition,
     Filter,
     Match,
+    Nested,
+    PayloadKey,
     ValuesCount,
     any_of,
     check,
@@ -202,3 +204,17 @@ def test_every_iso_date_time_is_read_back(moment: datetime) -> None:
 def test_integers_that_no_engine_holds_are_refused_with_their_place(condition: Condition) -> None:
     with pytest.raises(InvalidInput, match=r"filter\.should\[0\]\."):
         check(Filter(should=[condition]))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        Condition(key="k" * 1025, match=Match(value=1)),
+        Condition(is_empty=PayloadKey("k" * 1025)),
+        Condition(is_null=PayloadKey("k" * 1025)),
+        Condition(nested=Nested("k" * 1025, Filter(must=[any_of("k", [1])]))),
+    ],
+)
+def test_a_key_that_would_fill_metrics_and_logs_is_refused(condition: Condition) -> None:
+    with pytest.raises(InvalidFilter, match="1024 characters"):
+        check(Filter(must_not=[condition]))
