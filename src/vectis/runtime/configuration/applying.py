@@ -18,6 +18,9 @@ from vectis.runtime.health import HealthGrade, ask_health
 FIXED = ("server.data_dir", "server.host", "server.port", "server.uds")
 """What a server is asked for by others: it changes with a start, not while it runs."""
 
+PATHS = ("embedder.weights_dir", "log.file", "reranker.folder")
+"""Settings that are themselves the path of what the server reads or writes."""
+
 ASK_EVERY_S = 0.5
 GOOD_ANSWERS = 3
 
@@ -95,11 +98,11 @@ class ConfigurationChanges:
         return msgspec.structs.replace(found, objections=(*found.objections, *fixed)).checked()
 
     def _refuse_unknown_references(self, given: list[Given | Unusable]) -> None:
-        """Whoever may only change settings could read any file of this machine by them, and run any program."""
+        """Whoever may only change settings could read and write any file of this machine by them, and run any program."""
         active = from_text(self._file.text(), self._file.file.suffix, "")
-        known = [each.value for each in active if isinstance(each, Given) and each.elsewhere]
+        known = [each.value for each in active if isinstance(each, Given) and _leads_elsewhere(each)]
         for each in given:
-            if isinstance(each, Given) and each.elsewhere and each.value not in known:
+            if isinstance(each, Given) and _leads_elsewhere(each) and each.value not in known:
                 raise InvalidSetting(
                     f"{each.owner}.{each.field}: a file or command that the active configuration does not name can be brought in "
                     "on the server's own machine only, with `vectis config apply`",
@@ -136,6 +139,10 @@ class ConfigurationChanges:
         except TimeoutError:
             return f"not healthy within {timeout_s:g} s: {said or 'it did not answer'}"
         return ""
+
+
+def _leads_elsewhere(given: Given) -> bool:
+    return given.elsewhere or (f"{given.owner}.{given.field}" in PATHS and given.value != "")
 
 
 def wanted(request: ApplyRequest, file: VersionedFile) -> tuple[str, str, str]:
