@@ -77,7 +77,7 @@ def test_the_environment_is_examined(server: RunningServer) -> None:
 def test_the_connections_to_the_store_are_told(server: RunningServer) -> None:
     found = server.http.get("/admin/db-stats").json()
     assert found["backend"] == "sqlite"
-    assert found["connection_pool"]["kept"] == 5
+    assert found["connection_pool"]["kept"] == 9  # four that read, four for single questions, one that writes
     assert "Pool size" in found["connection_pool"]["status"]
 
 
