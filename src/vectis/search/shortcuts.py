@@ -55,7 +55,7 @@ class Shortcuts:
 
     def offer(self, collection: str, queries: Sequence[EngineQuery], filter_keys: Mapping[str, bool]) -> None:
         """Perhaps ask again what one request to the engine was just asked; `filter_keys` says which keys have an index."""
-        several = sum(len(query.prefetches) for query in queries) > 1
+        several = len(queries) > 1 or any(len(query.prefetches) > 1 for query in queries)
         filtered = bool(filter_keys) and all(filter_keys.values())
         if (several or filtered) and self._sample.takes(self._sample_percent):
             self._spare.begin(lambda: self._look(collection, queries, filtered=filtered))

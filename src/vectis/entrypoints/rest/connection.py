@@ -1,4 +1,4 @@
-"""One connection as the HTTP parser sees it, before there is a request: what a head may take in bytes and in time."""
+"""One connection as the HTTP parser sees it, before there is a request: what may come until one has begun, and how long."""
 
 from asyncio import TimerHandle
 from typing import Any, ClassVar
@@ -10,25 +10,26 @@ BESIDE_BODY_BYTES_MAX = 65_536
 
 
 class BoundedConnection(HttpToolsProtocol):
-    """Closes a connection whose head is too large, with 400, or does not come to its end in time.
+    """Closes a connection whose head is too large, with 400, or on which no request begins in time: a head and, where a body
+    follows, the first of it. How long the rest of a body may take is reading's.
 
     The parser under it keeps whatever comes until a head is complete, and waits for that without end; no request exists
     until then that limits could count.
     """
 
-    head_s_max: ClassVar[float] = 30.0
+    begin_s_max: ClassVar[float] = 30.0
 
     def __init__(self, *given: Any, **options: Any) -> None:
         super().__init__(*given, **options)
         self._beside_body = 0
-        self._head_due: TimerHandle | None = None
+        self._due: TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._await_head()
+        self._await_beginning()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_came()
+        self._stop_waiting()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -36,10 +37,10 @@ class BoundedConnection(HttpToolsProtocol):
         super().data_received(data)
         if self._beside_body > BESIDE_BODY_BYTES_MAX and not self.transport.is_closing():
             self.send_400_response(f"More than {BESIDE_BODY_BYTES_MAX} bytes beside the body.")
-        elif not self.cycle or self.cycle.response_complete:
-            self._await_head()
-        else:
-            self._head_came()
+        elif not self._begun():
+            self._await_beginning()
+        elif self._due is not None:
+            self._stop_waiting()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -49,11 +50,15 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_body(body)
         self._beside_body -= 2 * len(body)
 
-    def _await_head(self) -> None:
-        if self._head_due is None:
-            self._head_due = self.loop.call_later(self.head_s_max, self.timeout_keep_alive_handler)
+    def _begun(self) -> bool:
+        cycle = self.cycle
+        return bool(cycle) and not cycle.response_complete and (bool(cycle.body) or not cycle.more_body)
 
-    def _head_came(self) -> None:
-        if self._head_due is not None:
-            self._head_due.cancel()
-            self._head_due = None
+    def _await_beginning(self) -> None:
+        if self._due is None:
+            self._due = self.loop.call_later(self.begin_s_max, self.timeout_keep_alive_handler)
+
+    def _stop_waiting(self) -> None:
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
