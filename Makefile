@@ -31,7 +31,7 @@ demo-release: $(READY) ## Two changes of an index under real questions: one goes
 	$(BIN)/python examples/demo_release.py
 
 test: $(READY) ## Run every test but the slow ones and the faults, then `make check`; says what it skips and why
-	$(PYTEST) -m "not slow and not faults"
+	$(PYTEST) -m "not slow and not faults" -n logical --maxprocesses 4 --dist loadfile
 	@$(MAKE) --no-print-directory check
 
 faults: $(READY) ## Run the tests that kill and cut, and the slow ones

@@ -23,7 +23,7 @@ UNREACHABLE = "[engine]\nurl = 'http://127.0.0.1:9'\ntimeout_s = 1\n"
 def server(start_server: StartServer, tmp_path_factory: pytest.TempPathFactory) -> RunningServer:
     secret = tmp_path_factory.mktemp("secret") / "key"
     secret.write_text(SECRETS[0])
-    return start_server(None, **NO_MODEL, QDRANT_API_KEY_FILE=str(secret), OPENAI_API_KEY=SECRETS[1])
+    return start_server(None, **NO_MODEL, VECTIS_RERANKER__API_KEY_FILE=str(secret), OPENAI_API_KEY=SECRETS[1])
 
 
 def vectis(server: RunningServer, *words: str) -> subprocess.CompletedProcess[str]:
@@ -147,6 +147,7 @@ def test_a_bad_configuration_takes_itself_back(server: RunningServer) -> None:
         ("[log]\nfile = '/etc/cron.d/vectis'\n", "log.file"),
         ("[log]\nfile = 'control.sqlite'\n", "log.file"),
         ("[embedder]\nweights_dir = '/etc'\n", "embedder.weights_dir"),
+        ("[embedder]\nurl = 'http://127.0.0.1:9/v1'\n", "embedder.url: a key is sent there"),
         ("[garden", "not valid"),
         ("[garden]\nmodel = 1\n", "garden.model"),
     ],

@@ -21,6 +21,9 @@ FIXED = ("server.data_dir", "server.host", "server.port", "server.uds")
 PATHS = ("embedder.weights_dir", "log.file", "reranker.folder")
 """Settings that are themselves the path of what the server reads or writes."""
 
+KEYED = ("engine", "embedder", "reranker", "generator")
+"""Settings with an address, `url`, to which a key is sent, `api_key`."""
+
 ASK_EVERY_S = 0.5
 GOOD_ANSWERS = 3
 
@@ -81,6 +84,8 @@ class ConfigurationChanges:
         if not request.trusted:
             self._refuse_unknown_references(given)
         candidate = await asyncio.to_thread(self._checked, given)
+        if not request.trusted:
+            self._refuse_keys_elsewhere(given, candidate)
         if self._work is not None and not self._work.done():
             raise Conflict("a change of the configuration is under way; wait for it")
         self._last = ChangeReport("applying", unused=tuple(_unused(given, candidate)))
@@ -99,8 +104,7 @@ class ConfigurationChanges:
 
     def _refuse_unknown_references(self, given: list[Given | Unusable]) -> None:
         """Whoever may only change settings could read and write any file of this machine by them, and run any program."""
-        active = from_text(self._file.text(), self._file.file.suffix, "")
-        known = [each.value for each in active if isinstance(each, Given) and _leads_elsewhere(each)]
+        known = [each.value for each in self._active() if isinstance(each, Given) and _leads_elsewhere(each)]
         for each in given:
             if isinstance(each, Given) and _leads_elsewhere(each) and each.value not in known:
                 raise InvalidSetting(
@@ -108,6 +112,23 @@ class ConfigurationChanges:
                     "on the server's own machine only, with `vectis config apply`",
                     key=f"{each.owner}.{each.field}",
                 )
+
+    def _refuse_keys_elsewhere(self, given: list[Given | Unusable], candidate: Configuration) -> None:
+        """Whoever may only change settings could have a key sent to an address of their own."""
+        active = self._active()
+        for owner in KEYED:
+            before, after = getattr(self._running.settings, owner), getattr(candidate.settings, owner)
+            as_before = after.url == before.url and _keys(owner, given) == _keys(owner, active)
+            if after.api_key and not as_before:
+                raise InvalidSetting(
+                    f"{owner}.url: a key is sent there; where it is sent, and which, can be changed on the server's own "
+                    "machine only, with `vectis config apply`",
+                    key=f"{owner}.url",
+                )
+
+    def _active(self) -> list[Given | Unusable]:
+        """What the file gives that is in force."""
+        return list(from_text(self._file.text(), self._file.file.suffix, ""))
 
     async def _apply(self, request: ApplyRequest, description: str, text: str, candidate: Configuration) -> None:
         log.info("configuration_applying", author=request.author, description=description)
@@ -143,6 +164,10 @@ class ConfigurationChanges:
 
 def _leads_elsewhere(given: Given) -> bool:
     return given.elsewhere or (f"{given.owner}.{given.field}" in PATHS and given.value != "")
+
+
+def _keys(owner: str, given: Iterable[Given | Unusable]) -> list[object]:
+    return [each.value for each in given if isinstance(each, Given) and (each.owner, each.field) == (owner, "api_key")]
 
 
 def wanted(request: ApplyRequest, file: VersionedFile) -> tuple[str, str, str]:
