@@ -1,17 +1,16 @@
 """What the control plane's crash test asks a server for, what it was promised, and an embeddings endpoint that watches jobs."""
 
-import json
 import re
 import select
 import threading
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
+from socket import socket
 from typing import Any
 
 import httpx
+from json_endpoint import JsonEndpoint
 
 PEOPLE = [f"person-{n}" for n in range(8)]
 ROLES = [f"role-{n}" for n in range(4)]
@@ -21,7 +20,7 @@ PASSWORD = "correct horse battery"
 DIMENSION = 8
 
 
-class WatchingEndpoint:
+class WatchingEndpoint(JsonEndpoint):
     """An OpenAI-compatible embeddings endpoint that takes its time and notes when two ask about one document at a time."""
 
     def __init__(self, seed: int) -> None:
@@ -30,39 +29,18 @@ class WatchingEndpoint:
         self._at_work: set[str] = set()
         self._lock = threading.Lock()
         self._random = Random(seed)
-        endpoint = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                documents = set(re.findall(r"document-\d+", " ".join(body["input"])))
-                endpoint.begin(documents)
-                # until it has waited, or whoever asked is dead: its connection ends
-                select.select([self.connection], [], [], endpoint.wait_s())
-                endpoint.end(documents)
-                vectors = [
-                    {"index": n, "embedding": [1.0 + len(text) % (n + 2)] * DIMENSION}
-                    for n, text in enumerate(body["input"])
-                ]
-                content = json.dumps({"data": vectors}).encode()
-                with suppress(ConnectionError):
-                    self.send_response(200)
-                    self.send_header("content-length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing: the tests say what matters."""
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """Whoever asked was killed."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+    def answer(self, body: dict[str, Any], connection: socket) -> dict[str, Any]:
+        documents = set(re.findall(r"document-\d+", " ".join(body["input"])))
+        self.begin(documents)
+        # until it has waited, or whoever asked is dead: its connection ends
+        select.select([connection], [], [], self.wait_s())
+        self.end(documents)
+        vectors = [
+            {"index": n, "embedding": [1.0 + len(text) % (n + 2)] * DIMENSION} for n, text in enumerate(body["input"])
+        ]
+        return {"data": vectors}
 
     def wait_s(self) -> float:
         """How long one request takes."""
@@ -85,11 +63,6 @@ class WatchingEndpoint:
         """It was answered, or nobody waits for the answer any more."""
         with self._lock:
             self._at_work -= documents
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._server.shutdown()
-        self._server.server_close()
 
 
 class Ledger:

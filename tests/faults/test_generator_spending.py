@@ -1,18 +1,18 @@
 """SIGKILL to API processes while a paid model writes: the day's bound holds for all of them, and for the server after them."""
 
-import json
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from socket import socket
 from time import sleep
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from json_endpoint import JsonEndpoint
 from serving import RunningServer, StartServer, until
 
 TOKENS, QUESTION_MAX, BOUND = 100, 200, 4_000
@@ -22,49 +22,21 @@ WRITING_S = 0.3
 CLIENTS = 8
 
 
-class PaidModel:
+class PaidModel(JsonEndpoint):
     """Chat completions and embeddings. It counts a passage before it writes it, as a provider would."""
 
     def __init__(self) -> None:
         self.passages = 0
         self._lock = threading.Lock()
-        model = self
+        super().__init__()
 
-        class Handler(BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
-
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                content = json.dumps(model.answer(body)).encode()
-                with suppress(ConnectionError):
-                    self.send_response(200)
-                    self.send_header("content-length", str(len(content)))
-                    self.end_headers()
-                    self.wfile.write(content)
-
-            def log_message(self, format: str, *args: Any) -> None:
-                """Nothing: the test says what matters."""
-
-        class Server(ThreadingHTTPServer):
-            def handle_error(self, request: Any, client_address: Any) -> None:
-                """Whoever asked was killed."""
-
-        self._server = Server(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1"
-        threading.Thread(target=self._server.serve_forever, daemon=True).start()
-
-    def answer(self, body: dict[str, Any]) -> dict[str, Any]:
+    def answer(self, body: dict[str, Any], connection: socket) -> dict[str, Any]:
         if "messages" not in body:
             return {"data": [{"index": n, "embedding": [1.0, 2.0]} for n in range(len(body["input"]))]}
         with self._lock:
             self.passages += 1
         sleep(WRITING_S)  # so that a kill meets passages that are being written
         return {"choices": [{"message": {"content": "a passage"}}], "usage": {"total_tokens": TOKENS}}
-
-    def close(self) -> None:
-        """Answer nobody any more."""
-        self._server.shutdown()
-        self._server.server_close()
 
 
 @pytest.fixture

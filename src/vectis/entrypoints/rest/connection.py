@@ -39,7 +39,7 @@ class BoundedConnection(HttpToolsProtocol):
             self.send_400_response(f"More than {BESIDE_BODY_BYTES_MAX} bytes beside the body.")
         elif not self._begun():
             self._await_beginning()
-        elif self._due is not None:
+        else:
             self._stop_waiting()
 
     def on_message_begin(self) -> None:

@@ -28,10 +28,12 @@ from vectis.runtime.wiring.embedders import open_embedders
 from vectis.runtime.wiring.engine import open_engine
 from vectis.runtime.wiring.ranking import make_hypotheses, open_generator, open_reranker
 from vectis.runtime.wiring.store import open_control_store
-from vectis.runtime.wiring.traffic import make_search
+from vectis.search.answering import Answering
 from vectis.search.behind import Behind
 from vectis.search.embeddings import QueryEmbeddings
+from vectis.search.filter_indexes import FilterIndexes
 from vectis.search.interleaving import Interleaving
+from vectis.search.plan import SearchLimits
 from vectis.search.service import SearchService
 
 
@@ -102,19 +104,27 @@ def search_of(
     behind: Behind | None = None,
     interleaving: Interleaving | None = None,
 ) -> SearchService:
-    """Search of one process. Without the last two it answers each query once and from one collection."""
+    """Search of one process, which writes to `log`. Without the last two it answers each query once and from one collection."""
     asked = QueryEmbeddings(parts.embedders, embeddings)
-    hypotheses = make_hypotheses(settings.generator, parts.generator, asked, parts.store, parts.clock, parts.metrics)
-    return make_search(
-        settings,
-        parts.directory,
-        parts.engine,
-        asked,
-        hypotheses,
-        parts.bm25,
-        parts.reranker,
-        parts.clock,
-        log,
-        behind,
-        interleaving,
+    limits = SearchLimits(
+        limit_max=settings.search.limit_max, batch_max=settings.search.batch_max, timeout_s=settings.search.timeout_s
+    )
+    answering = Answering(
+        reader=parts.engine,
+        indexes=FilterIndexes(parts.engine, parts.clock),
+        reranker=parts.reranker,
+        embeddings=asked,
+        hypotheses=make_hypotheses(settings.generator, parts.generator, asked, parts.store, parts.clock, parts.metrics),
+        sparse=parts.bm25,
+        clock=parts.clock,
+        limits=limits,
+    )
+    return SearchService(
+        directory=parts.directory,
+        answering=answering,
+        log=log,
+        clock=parts.clock,
+        behind=behind,
+        interleaving=interleaving,
+        limits=limits,
     )

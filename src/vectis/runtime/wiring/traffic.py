@@ -1,4 +1,4 @@
-"""Opens search, what measures the traffic of rollouts, and what asks queries again."""
+"""Opens what measures the traffic of rollouts, what asks queries again, and what takes feedback on their answers."""
 
 import hmac
 from contextlib import AsyncExitStack
@@ -12,23 +12,14 @@ from vectis.adapters.traffic.log import TrafficLog
 from vectis.domain.feedback import QueryIds
 from vectis.domain.ports.clock import Clock
 from vectis.domain.ports.directory import Directory
-from vectis.domain.ports.embedder import SparseEncoder
 from vectis.domain.ports.engine import Engine
 from vectis.domain.ports.feedback import FeedbackStore
-from vectis.domain.ports.measurements import MeasurementLog
-from vectis.domain.ports.reranker import Reranker
 from vectis.domain.ports.traffic import TrafficStore
 from vectis.feedback.service import FeedbackService
 from vectis.runtime.settings import Settings
-from vectis.search.answering import Answering
 from vectis.search.behind import Behind
-from vectis.search.embeddings import QueryEmbeddings
-from vectis.search.filter_indexes import FilterIndexes
-from vectis.search.hypothesis import Hypotheses
 from vectis.search.interleaving import Interleaving
-from vectis.search.plan import SearchLimits
 from vectis.search.recall import RecallRules, RecallWatch
-from vectis.search.service import SearchService
 from vectis.search.shadows import ShadowRules, Shadows
 from vectis.search.shortcuts import Shortcuts
 from vectis.search.spare_time import SpareTime
@@ -89,40 +80,3 @@ def make_feedback(secret: bytes, directory: Directory, store: FeedbackStore, clo
     """Feedback, whose ids are sealed with a key made of a secret that all servers of one store know."""
     ids = QueryIds(hmac.digest(secret, b"ids of answered queries", "sha256"))
     return FeedbackService(directory=directory, store=store, ids=ids, clock=clock)
-
-
-def make_search(
-    settings: Settings,
-    directory: Directory,
-    engine: Engine,
-    embeddings: QueryEmbeddings,
-    hypotheses: Hypotheses,
-    sparse: SparseEncoder,
-    reranker: Reranker,
-    clock: Clock,
-    log: MeasurementLog,
-    behind: Behind | None,
-    interleaving: Interleaving | None,
-) -> SearchService:
-    """Search, which writes to `log` and offers its queries to what is `behind` the answers."""
-    limits = SearchLimits(
-        limit_max=settings.search.limit_max, batch_max=settings.search.batch_max, timeout_s=settings.search.timeout_s
-    )
-    return SearchService(
-        directory=directory,
-        answering=Answering(
-            reader=engine,
-            indexes=FilterIndexes(engine, clock),
-            embeddings=embeddings,
-            hypotheses=hypotheses,
-            sparse=sparse,
-            reranker=reranker,
-            clock=clock,
-            limits=limits,
-        ),
-        log=log,
-        clock=clock,
-        behind=behind,
-        interleaving=interleaving,
-        limits=limits,
-    )
